@@ -1,0 +1,94 @@
+import * as v from 'valibot';
+import { choice, integer, list, text, url } from './kinds.ts';
+import { optional, variable } from './variable.ts';
+
+const secretBytesMin = 32;
+
+const strongSecret = v.pipe(
+  v.string(),
+  v.check((secret) => secret === secret.trim() && Buffer.byteLength(secret) >= secretBytesMin),
+);
+
+/** Not served yet: a key set that is configured and then ignored would be worse than a refusal at start. */
+const unserved = v.pipe(
+  v.string(),
+  v.check(() => false),
+);
+
+/** The variables that several processes have, spelled and documented once. */
+export const variables = {
+  nodeEnv: choice('NODE_ENV', {
+    description: 'Kind of this installation; only development has default secrets and the token endpoint',
+    words: ['development', 'test', 'production'],
+    default: 'production',
+  }),
+  logLevel: choice('LOG_LEVEL', {
+    description: 'Least level of the log lines that are written',
+    words: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
+  }),
+  redisUrl: url('REDIS_URL', {
+    description: 'Redis of the bus: directory, inboxes, logs, sessions (noeviction, append-only file)',
+    schemes: ['redis:', 'rediss:'],
+    developmentDefault: 'redis://127.0.0.1:6379',
+    example: 'redis://127.0.0.1:6379',
+  }),
+  queueRedisUrl: url('QUEUE_REDIS_URL', {
+    description: 'Redis of the queues: lanes and timers; REDIS_URL when not set',
+    schemes: ['redis:', 'rediss:'],
+    defaultFrom: 'REDIS_URL',
+    developmentDefault: 'redis://127.0.0.1:6379',
+    example: 'redis://127.0.0.1:6379',
+  }),
+  databaseUrl: url('DATABASE_URL', {
+    description: 'Postgres with the durable state',
+    schemes: ['postgres:', 'postgresql:'],
+    developmentDefault: 'postgres://postgres@127.0.0.1:5432/skirmish',
+    example: 'postgres://skirmish@127.0.0.1:5432/skirmish',
+  }),
+  databasePoolMax: integer('DATABASE_POOL_MAX', {
+    description: 'Most connections of this process to Postgres; all processes together must stay below max_connections',
+    min: 1,
+    max: 200,
+    default: 10,
+  }),
+  realms: list('REALMS', {
+    description: 'Realms that this process serves, between commas',
+    item: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/)),
+    expectsItems: 'realm ids of 1 to 64 letters, digits, _ or -,',
+    countMin: 1,
+    countMax: 64,
+    default: 'main',
+  }),
+  internalHost: text('INTERNAL_HOST', {
+    description: 'Address on which the internal port listens, reachable for the other gateways and for Prometheus, never for players',
+    default: '127.0.0.1',
+    example: '127.0.0.1',
+  }),
+  internalPort: integer('INTERNAL_PORT', {
+    description: 'Internal port: /metrics, health, and forwarded sessions on a gateway; 0 takes any free one',
+    min: 0,
+    max: 65_535,
+    default: 3001,
+  }),
+  jwtSecret: variable('JWT_SECRET', {
+    description: 'Key with which tokens are signed (HS256)',
+    schema: strongSecret,
+    expects: `${secretBytesMin} bytes or more without white space around them, for example the output of: openssl rand -base64 48`,
+    secret: true,
+    developmentDefault: 'development-only-secret-of-skirmish-0123456789',
+  }),
+  jwtJwksUrl: optional(
+    variable('JWT_JWKS_URL', {
+      description: 'Key set of an issuer with asymmetric keys; not served by this version, which refuses to start when it is set',
+      schema: unserved,
+      expects: 'nothing, since key sets are not served by this version, and JWT_SECRET to the key of your issuer',
+    }),
+  ),
+  jwtIssuer: optional(text('JWT_ISSUER', { description: 'Claim iss that tokens must carry; not checked when not set' })),
+  jwtAudience: optional(text('JWT_AUDIENCE', { description: 'Claim aud that tokens of players must carry; not checked when not set' })),
+  jwtServiceAudience: text('JWT_SERVICE_AUDIENCE', {
+    description: 'Claim aud that tokens with the role service or system must carry',
+    default: 'skirmish-service',
+  }),
+};
