@@ -1,1 +1,52 @@
-export {};
+export { type Acknowledgement, accepted, type Refusal, refusalSchema, refused } from './acknowledgement.ts';
+export { type Emote, emotes } from './character.ts';
+export { type Channel, type ChannelKind, channelSchema, type ChatMessage, chatMessageSchema } from './chat.ts';
+export { chatTextSchema } from './chat-text.ts';
+export {
+  type ClientAnswer,
+  type ClientEventName,
+  clientEventNames,
+  clientEvents,
+  type ClientPayload,
+  type ClientPayloadInput,
+  type ClientToServerEvents,
+  isClientEventName,
+  parseClientPayload,
+} from './client-events.ts';
+export {
+  type Combatant,
+  type CombatAction,
+  combatActionKinds,
+  combatActionSchema,
+  type CombatEffect,
+  type CombatLogEntry,
+  combatLogEntrySchema,
+  type CombatState,
+  combatStateSchema,
+} from './combat-events.ts';
+export * from './ids.ts';
+export * from './limits.ts';
+export { sanctionKinds } from './moderation.ts';
+export { type Party, partySchema } from './party.ts';
+export { type Presence, presenceSchema } from './presence.ts';
+export { defaultRateOf, type Rate } from './rates.ts';
+export { isRefusalCode, type RefusalCode, refusalCodes, type RefusalEntry, refusals, type Retry } from './refusals.ts';
+export { Rejection, type RejectionDetails } from './rejection.ts';
+export { escapeUserId, isRoomName, namespaceOf, parseRoom, type Room, type RoomKind, roomKinds, type RoomName, roomOf, unescapeUserId } from './rooms.ts';
+export {
+  type AppEventName,
+  type DeliveryClass,
+  deliveryClasses,
+  deliveryClassOf,
+  isAppEventName,
+  isServerEventName,
+  type ReceivedServerEvents,
+  serverEventNames,
+  serverEvents,
+  type ServerEventName,
+  type ServerPayload,
+  type ServerPayloadInput,
+  type ServerToClientEvents,
+} from './server-events.ts';
+export { reloadReasons } from './session.ts';
+export { type CharacterSeen, characterSeenSchema, type CharacterStatus, characterStatuses, characterStatusSchema, type Person, personSchema } from './shapes.ts';
