@@ -1,1 +1,14 @@
-export {};
+export type { AdapterRedis, AdapterRedisSettings } from './adapter-redis.ts';
+export { createAdapterRedis } from './adapter-redis.ts';
+export type { RedisLogger, RedisRole, RedisSettings } from './create-redis.ts';
+export { createRedis, reconnectDelayMs, whenReady } from './create-redis.ts';
+export type { InboxEntry, InboxReaderOptions } from './inbox-reader.ts';
+export { inboxVersion, InboxReader, judgeEntry } from './inbox-reader.ts';
+export type { RealmKeys } from './keys.ts';
+export { keysOf } from './keys.ts';
+export { luaDrawClock, luaReadClock } from './realm-clock.ts';
+export type { Script } from './script.ts';
+export { defineScript } from './script.ts';
+export type { StreamId } from './stream-id.ts';
+export { compareStreamIds, isStreamId, msOfStreamId } from './stream-id.ts';
+export type { Redis } from 'ioredis';

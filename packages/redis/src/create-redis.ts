@@ -1,0 +1,92 @@
+import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+
+/**
+ * What a connection is for; it decides how the connection behaves while Redis is away.
+ *
+ * - `command`: request paths. Refuses at once while disconnected, a command takes at most `commandTimeoutMs`.
+ * - `queue`: producers of BullMQ and lanes. Like `command`.
+ * - `worker`: BullMQ's blocking workers. Waits for Redis for ever, as BullMQ demands.
+ * - `subscriber`: Pub/Sub. Subscribes again by itself.
+ */
+export type RedisRole = 'command' | 'queue' | 'worker' | 'subscriber';
+
+/** The part of a logger that a connection needs. */
+export interface RedisLogger {
+  warn(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+}
+
+export interface RedisSettings {
+  url: string;
+  /** Shown by `CLIENT LIST`; one name per purpose and process. */
+  name: string;
+  role: RedisRole;
+  logger?: RedisLogger;
+  /** Limit of one command, milliseconds; default 3,000. Not for `worker` and `subscriber`. */
+  commandTimeoutMs?: number;
+}
+
+const reconnectDelayMsMax = 1000;
+
+/** Delay before attempt `times`, milliseconds: doubles from 50 to 1,000, with 30 % jitter so that processes do not return in step. */
+export function reconnectDelayMs(times: number, random: () => number = Math.random): number {
+  const delay = Math.min(50 * 2 ** Math.min(times - 1, 10), reconnectDelayMsMax);
+  return Math.round(delay * (0.85 + 0.3 * random()));
+}
+
+/** The options of every connection of the house; exported for the adapter's own connections. */
+export function redisOptions(settings: RedisSettings) {
+  const waits = settings.role === 'worker' || settings.role === 'subscriber';
+  return {
+    connectionName: settings.name,
+    connectTimeout: 4000,
+    keepAlive: 10_000,
+    retryStrategy: (times: number) => reconnectDelayMs(times),
+    // A demoted master answers READONLY: reconnect and send the command again.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (2 as const) : false),
+    maxRetriesPerRequest: null,
+    enableOfflineQueue: waits,
+    ...(waits ? {} : { commandTimeout: settings.commandTimeoutMs ?? 3000 }),
+  } satisfies RedisOptions;
+}
+
+/**
+ * Opens a connection. It reconnects for ever, never throws from an event, and reports outages once per change of state.
+ * Resolve readiness with {@link whenReady}.
+ */
+export function createRedis(settings: RedisSettings): Redis {
+  const redis = new Redis(settings.url, redisOptions(settings));
+  reportState(redis, settings);
+  return redis;
+}
+
+/** Logs the loss and the return of a connection, and keeps `error` events from crashing the process. */
+export function reportState(redis: Redis, settings: Pick<RedisSettings, 'name' | 'logger'>): void {
+  let away = false;
+  redis.on('error', (error: Error) => {
+    if (away) return;
+    away = true;
+    settings.logger?.warn({ connection: settings.name, err: error.message }, 'redis connection lost');
+  });
+  redis.on('ready', () => {
+    if (away) settings.logger?.info({ connection: settings.name }, 'redis connection is back');
+    away = false;
+  });
+}
+
+/** Resolves when the connection can take commands; rejects after `timeoutMs`. */
+export async function whenReady(redis: Redis, timeoutMs = 10_000): Promise<void> {
+  if (redis.status === 'ready') return;
+  await new Promise<void>((resolve, reject) => {
+    const ready = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      redis.off('ready', ready);
+      reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+    redis.once('ready', ready);
+  });
+}

@@ -1,0 +1,91 @@
+import type { IncarnationId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
+import { escapeUserId } from '@skirmish/protocol';
+
+/**
+ * The names of all Redis keys and channels of one realm.
+ *
+ * Every name begins with the hash tag `{<realm>}:`, so that all keys of a realm live in one slot of a Redis Cluster and a
+ * script may touch several of them atomically. Room names come from `roomOf` and hold no unescaped text of users.
+ */
+export interface RealmKeys {
+  /** `{realm}:` itself, for scripts that derive further names. */
+  readonly prefix: string;
+  readonly clock: string;
+  readonly epoch: string;
+  readonly gateways: string;
+  /** Incarnations whose directory entries are not complete: every emission is written to them. */
+  readonly incomplete: string;
+  /** Condemned incarnations whose entries have not all been removed yet. */
+  readonly condemned: string;
+  /** Incarnations whose inbox missed an entry. */
+  readonly gapped: string;
+  /** Hash: incarnation → revision of its directory entries. */
+  readonly revisions: string;
+  readonly backendEvents: string;
+  /** Prefix of the adapter's own Pub/Sub channels (requests between gateways). */
+  readonly adapterChannels: string;
+  /** Prefix that BullMQ puts before its keys. */
+  readonly queuePrefix: string;
+  room(this: void, room: RoomName): string;
+  roomsOf(this: void, incarnation: IncarnationId): string;
+  socketsOf(this: void, incarnation: IncarnationId): string;
+  inbox(this: void, incarnation: IncarnationId): string;
+  log(this: void, room: RoomName): string;
+  roster(this: void, zone: ZoneId): string;
+  user(this: void, user: UserId): string;
+  session(this: void, privateId: string): string;
+  revoked(this: void, user: UserId): string;
+  limit(this: void, name: string): string;
+  /** Pub/Sub channel of state and ephemeral events of a room. */
+  volatile(this: void, room: RoomName): string;
+  /** Answer of a command, kept 10 minutes; scope is (user, event). */
+  command(this: void, user: UserId, event: string, commandId: string): string;
+  /** Marks an emission as done, under the idempotency key of its maker. */
+  emitted(this: void, idempotencyKey: string): string;
+  /** Highest sequence number that a lane has emitted. */
+  laneEmitted(this: void, lane: string): string;
+  /** List of pending commands of one lane. */
+  lane(this: void, queue: string, key: string): string;
+  /** Bookkeeping of one lane (position counter, tries). */
+  laneState(this: void, queue: string, key: string): string;
+  /** Index of the lanes of a queue that hold commands. */
+  lanes(this: void, queue: string): string;
+  /** Bounded list of the commands that were given up. */
+  laneDead(this: void, queue: string): string;
+}
+
+/** Makes the key names of a realm; pure and cheap, call it once per realm and keep the result. */
+export function keysOf(realm: RealmId): RealmKeys {
+  const prefix = `{${realm}}:`;
+  return {
+    prefix,
+    clock: `${prefix}clock`,
+    epoch: `${prefix}epoch`,
+    gateways: `${prefix}gateways`,
+    incomplete: `${prefix}incomplete`,
+    condemned: `${prefix}condemned`,
+    gapped: `${prefix}gapped`,
+    revisions: `${prefix}revisions`,
+    backendEvents: `${prefix}backend-events`,
+    adapterChannels: `${prefix}io`,
+    queuePrefix: `${prefix}q`,
+    room: (room) => `${prefix}room:${room}`,
+    roomsOf: (incarnation) => `${prefix}rooms-of:${incarnation}`,
+    socketsOf: (incarnation) => `${prefix}sockets-of:${incarnation}`,
+    inbox: (incarnation) => `${prefix}inbox:${incarnation}`,
+    log: (room) => `${prefix}log:${room}`,
+    roster: (zone) => `${prefix}roster:${zone}`,
+    user: (user) => `${prefix}user:${escapeUserId(user)}`,
+    session: (privateId) => `${prefix}session:${privateId}`,
+    revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,
+    limit: (name) => `${prefix}limit:${name}`,
+    volatile: (room) => `${prefix}volatile:${room}`,
+    command: (user, event, commandId) => `${prefix}command:${escapeUserId(user)}:${event}:${commandId}`,
+    emitted: (idempotencyKey) => `${prefix}emitted:${idempotencyKey}`,
+    laneEmitted: (lane) => `${prefix}lane-emitted:${lane}`,
+    lane: (queue, key) => `${prefix}lane:${queue}:${key}`,
+    laneState: (queue, key) => `${prefix}lane-state:${queue}:${key}`,
+    lanes: (queue) => `${prefix}lanes:${queue}`,
+    laneDead: (queue) => `${prefix}lane-dead:${queue}`,
+  };
+}
