@@ -1,7 +1,12 @@
 export { createDatabase, type Database, type DatabaseLogger, type DatabaseOptions } from './database.ts';
 export type { PoolStats } from './connection-pool.ts';
+export { ensureDevelopmentUser } from './ensure-development-user.ts';
+export { isInfrastructureError, toRejection } from './errors.ts';
 export { json } from './json.ts';
+export { loadPlayer, type Player, type PlayerCharacter, type PlayerQuery, type PlayerZone, type Sanction } from './load-player.ts';
+export { loadWorld, type Portal, type World } from './load-world.ts';
 export { migrate, MigrationError, pendingMigrations, type MigrateOptions } from './migrate.ts';
 export type { Migration } from './migrations/migration.ts';
 export { UnsafeIntegerError } from './parse-columns.ts';
-export type { ChannelKind, CombatState, Row, SanctionKind, Schema, Verdict } from './schema.ts';
+export type { Row, SanctionKind, Schema, Verdict } from './schema.ts';
+export { seedDevelopmentWorld, type SeedOptions } from './seed-development-world.ts';

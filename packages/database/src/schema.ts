@@ -1,3 +1,4 @@
+import type { ChannelKind } from '@skirmish/protocol';
 import type { ColumnType, Generated, Selectable } from 'kysely';
 
 /** Epoch milliseconds of the server, as everywhere on the wire. */
@@ -71,8 +72,6 @@ export interface PortalsTable {
   to_y: number;
   reach: number;
 }
-
-export type ChannelKind = 'zone' | 'guild' | 'party' | 'combat' | 'whisper';
 
 export interface ChatMessagesTable {
   /** UUIDv7, so the key is the order of time. */

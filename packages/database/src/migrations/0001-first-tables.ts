@@ -56,7 +56,7 @@ create table characters (
   created_at_ms int8 not null default now_ms(),
   check (health <= health_max)
 );
-create index characters_of_user on characters (user_id, character_id);
+create index characters_of_user on characters (user_id, created_at_ms, character_id);
 
 create table guilds (
   guild_id identifier primary key,
@@ -112,7 +112,7 @@ create index sanctions_in_force on sanctions (user_id, kind) where lifted_at_ms 
 create index sanctions_of_user on sanctions (user_id, created_at_ms);
 
 create table reports (
-  report_id uuid primary key,
+  report_id identifier primary key,
   message_id uuid not null,
   reporter_user_id identifier not null,
   reason text not null,

@@ -1,0 +1,158 @@
+import type { CharacterId, CombatId, GuildId, UserId, ZoneId } from '@skirmish/protocol';
+import { sql } from 'kysely';
+import type { Database } from './database.ts';
+
+/** In force now; `untilMs` null: for ever. */
+export interface Sanction {
+  readonly reason: string;
+  readonly untilMs: number | null;
+}
+
+export interface PlayerCharacter {
+  readonly characterId: CharacterId;
+  readonly name: string;
+  readonly zoneId: ZoneId;
+  readonly x: number;
+  readonly y: number;
+  readonly facing: number;
+  readonly health: number;
+  readonly healthMax: number;
+}
+
+export interface PlayerZone {
+  readonly id: ZoneId;
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly capacity: number;
+  readonly opensInstances: boolean;
+  readonly battleground: boolean;
+}
+
+/** Everything that a gateway must know of a user who connects. */
+export interface Player {
+  readonly userId: UserId;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly ban: Sanction | null;
+  readonly mute: Sanction | null;
+  /** The character asked for, else the user's first; null when the user has none, or not that one. */
+  readonly character: PlayerCharacter | null;
+  /** Where the character is. */
+  readonly zone: PlayerZone | null;
+  readonly guild: { readonly id: GuildId; readonly name: string; readonly rank: string } | null;
+  /** Fights that have not ended. */
+  readonly combats: readonly CombatId[];
+}
+
+export interface PlayerQuery {
+  readonly userId: UserId;
+  readonly characterId?: CharacterId;
+}
+
+interface PlayerRow {
+  user_id: string;
+  user_name: string;
+  roles: string[];
+  ban_reason: string | null;
+  ban_until_ms: number | null;
+  mute_reason: string | null;
+  mute_until_ms: number | null;
+  character_id: string | null;
+  character_name: string;
+  x: number;
+  y: number;
+  facing: number;
+  health: number;
+  health_max: number;
+  zone_id: string;
+  zone_name: string;
+  width: number;
+  height: number;
+  capacity: number;
+  opens_instances: boolean;
+  battleground: boolean;
+  guild_id: string | null;
+  guild_name: string;
+  rank: string;
+  combats: string[];
+}
+
+/** The longest sanction of a kind that is in force. */
+const sanctionInForce = (kind: 'ban' | 'mute', userId: string) => sql`
+  select reason, until_ms from sanctions
+  where user_id = ${userId} and kind = ${sql.lit(kind)} and lifted_at_ms is null and (until_ms is null or until_ms > now_ms())
+  order by until_ms desc nulls first limit 1`;
+
+/** The one query of `loadPlayer`; exported so that a test can ask Postgres how it would run it. */
+export const playerQuery = ({ userId, characterId }: PlayerQuery) => sql<PlayerRow>`
+  select u.user_id, u.name as user_name, u.roles,
+    ban.reason as ban_reason, ban.until_ms as ban_until_ms, mute.reason as mute_reason, mute.until_ms as mute_until_ms,
+    c.character_id, c.name as character_name, c.x, c.y, c.facing, c.health, c.health_max,
+    z.zone_id, z.name as zone_name, z.width, z.height, z.capacity, z.opens_instances, z.battleground,
+    g.guild_id, g.name as guild_name, m.rank,
+    array(select combat_id::text from combatants where user_id = ${userId} and open order by combat_id) as combats
+  from users u
+  left join lateral (${sanctionInForce('ban', userId)}) ban on true
+  left join lateral (${sanctionInForce('mute', userId)}) mute on true
+  left join lateral (
+    select character_id, name, zone_id, x, y, facing, health_max,
+      case when recovered_at_ms <= now_ms() then health_max else health end as health
+    from characters
+    where user_id = ${userId} and (${characterId ?? null}::text is null or character_id = ${characterId ?? null}::text)
+    order by created_at_ms, character_id limit 1
+  ) c on true
+  left join zones z on z.zone_id = c.zone_id
+  left join guild_members m on m.user_id = u.user_id
+  left join guilds g on g.guild_id = m.guild_id
+  where u.user_id = ${userId}`;
+
+const sanctionOf = (reason: string | null, untilMs: number | null): Sanction | null => (reason === null ? null : { reason, untilMs });
+
+const characterOf = (row: PlayerRow): PlayerCharacter | null =>
+  row.character_id === null
+    ? null
+    : {
+        characterId: row.character_id as CharacterId,
+        name: row.character_name,
+        zoneId: row.zone_id as ZoneId,
+        x: row.x,
+        y: row.y,
+        facing: row.facing,
+        health: row.health,
+        healthMax: row.health_max,
+      };
+
+const zoneOf = (row: PlayerRow): PlayerZone | null =>
+  row.character_id === null
+    ? null
+    : {
+        id: row.zone_id as ZoneId,
+        name: row.zone_name,
+        width: row.width,
+        height: row.height,
+        capacity: row.capacity,
+        opensInstances: row.opens_instances,
+        battleground: row.battleground,
+      };
+
+/**
+ * A user with ban, mute, character, zone, guild and open fights in one query, by index. Null when there is no such user. Throws
+ * the database's error; ask `toRejection`.
+ */
+export const loadPlayer = async (database: Database, query: PlayerQuery): Promise<Player | null> => {
+  const { rows } = await playerQuery(query).execute(database.db);
+  const [row] = rows;
+  if (row === undefined) return null;
+  return {
+    userId: row.user_id as UserId,
+    name: row.user_name,
+    roles: row.roles,
+    ban: sanctionOf(row.ban_reason, row.ban_until_ms),
+    mute: sanctionOf(row.mute_reason, row.mute_until_ms),
+    character: characterOf(row),
+    zone: zoneOf(row),
+    guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: row.guild_name, rank: row.rank },
+    combats: row.combats as CombatId[],
+  };
+};
