@@ -8,5 +8,5 @@ export { loadWorld, type Portal, type World } from './load-world.ts';
 export { migrate, MigrationError, pendingMigrations, type MigrateOptions } from './migrate.ts';
 export type { Migration } from './migrations/migration.ts';
 export { UnsafeIntegerError } from './parse-columns.ts';
-export type { Row, SanctionKind, Schema, Verdict } from './schema.ts';
+export type { ChatStatus, CombatStatus, Row, SanctionKind, Schema, Verdict } from './schema.ts';
 export { seedDevelopmentWorld, type SeedOptions } from './seed-development-world.ts';

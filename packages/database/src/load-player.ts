@@ -8,17 +8,6 @@ export interface Sanction {
   readonly untilMs: number | null;
 }
 
-export interface PlayerCharacter {
-  readonly characterId: CharacterId;
-  readonly name: string;
-  readonly zoneId: ZoneId;
-  readonly x: number;
-  readonly y: number;
-  readonly facing: number;
-  readonly health: number;
-  readonly healthMax: number;
-}
-
 export interface PlayerZone {
   readonly id: ZoneId;
   readonly name: string;
@@ -27,6 +16,18 @@ export interface PlayerZone {
   readonly capacity: number;
   readonly opensInstances: boolean;
   readonly battleground: boolean;
+}
+
+export interface PlayerCharacter {
+  readonly characterId: CharacterId;
+  readonly name: string;
+  /** Where it was last stored. */
+  readonly zone: PlayerZone;
+  readonly x: number;
+  readonly y: number;
+  readonly facing: number;
+  readonly health: number;
+  readonly healthMax: number;
 }
 
 /** Everything that a gateway must know of a user who connects. */
@@ -38,8 +39,6 @@ export interface Player {
   readonly mute: Sanction | null;
   /** The character asked for, else the user's first; null when the user has none, or not that one. */
   readonly character: PlayerCharacter | null;
-  /** Where the character is. */
-  readonly zone: PlayerZone | null;
   readonly guild: { readonly id: GuildId; readonly name: string; readonly rank: string } | null;
   /** Fights that have not ended. */
   readonly combats: readonly CombatId[];
@@ -109,31 +108,28 @@ export const playerQuery = ({ userId, characterId }: PlayerQuery) => sql<PlayerR
 
 const sanctionOf = (reason: string | null, untilMs: number | null): Sanction | null => (reason === null ? null : { reason, untilMs });
 
+const zoneOf = (row: PlayerRow): PlayerZone => ({
+  id: row.zone_id as ZoneId,
+  name: row.zone_name,
+  width: row.width,
+  height: row.height,
+  capacity: row.capacity,
+  opensInstances: row.opens_instances,
+  battleground: row.battleground,
+});
+
 const characterOf = (row: PlayerRow): PlayerCharacter | null =>
   row.character_id === null
     ? null
     : {
         characterId: row.character_id as CharacterId,
         name: row.character_name,
-        zoneId: row.zone_id as ZoneId,
+        zone: zoneOf(row),
         x: row.x,
         y: row.y,
         facing: row.facing,
         health: row.health,
         healthMax: row.health_max,
-      };
-
-const zoneOf = (row: PlayerRow): PlayerZone | null =>
-  row.character_id === null
-    ? null
-    : {
-        id: row.zone_id as ZoneId,
-        name: row.zone_name,
-        width: row.width,
-        height: row.height,
-        capacity: row.capacity,
-        opensInstances: row.opens_instances,
-        battleground: row.battleground,
       };
 
 /**
@@ -151,7 +147,6 @@ export const loadPlayer = async (database: Database, query: PlayerQuery): Promis
     ban: sanctionOf(row.ban_reason, row.ban_until_ms),
     mute: sanctionOf(row.mute_reason, row.mute_until_ms),
     character: characterOf(row),
-    zone: zoneOf(row),
     guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: row.guild_name, rank: row.rank },
     combats: row.combats as CombatId[],
   };

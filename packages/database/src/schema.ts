@@ -73,6 +73,8 @@ export interface PortalsTable {
   reach: number;
 }
 
+export type ChatStatus = 'delivered' | 'refused' | 'retracted';
+
 export interface ChatMessagesTable {
   /** UUIDv7, so the key is the order of time. */
   message_id: string;
@@ -81,12 +83,17 @@ export interface ChatMessagesTable {
   channel_id: string;
   from_user_id: string;
   from_name: string;
-  /** As it was shown, masked. */
-  text: string;
+  /** As it was shown, masked; null when it was refused, the original is not kept. */
+  text: string | null;
+  status: ChatStatus;
+  /** The code and the end of the refusal, only where `status` is `refused`. */
+  refusal: Optional<string>;
+  refusal_until_ms: Optional<AtMs>;
+  /** Equal for texts that count as the same message. */
+  fingerprint: Optional<string>;
   sent_at_ms: AtMs;
-  /** Unique only within its 10 minutes, so the index is not unique: look for a younger one inside the lane. */
+  /** A client may use an id again after 10 minutes, so no unique index: look for a younger row inside the channel's lane. */
   command_id: Optional<string>;
-  retracted_at_ms: Optional<AtMs>;
 }
 
 export interface BlocksTable {
@@ -123,24 +130,27 @@ export interface ReportsTable {
   resolved_at_ms: Optional<AtMs>;
 }
 
-export type CombatState = 'challenged' | 'running' | 'ended';
+export type CombatStatus = 'challenged' | 'open' | 'ended';
 
 export interface CombatsTable {
   combat_id: string;
   realm: string;
   zone_id: string;
-  state: CombatState;
+  status: CombatStatus;
   /** Grows by one with each committed step: update … where version = what was read. */
   version: Generated<number>;
   /** The number of the last event; 0 before `combat:started`. */
   last_seq: Generated<number>;
+  /** The last event that was emitted for sure: those above it are emitted again when a step is repeated. */
+  told_seq: Generated<number>;
   turn: Generated<number>;
   actor_id: Optional<string>;
   /** When the turn or the challenge runs out; null as soon as nothing can run out. The sweeper reads it by index. */
   deadline_ms: Optional<AtMs>;
+  /** Secret until the fight has ended. */
   seed: string;
   /** What only the rules understand: order, cooldowns, random position. */
-  rules: Json<unknown>;
+  state: Json<unknown>;
   outcome: Optional<string>;
   started_by_user_id: Optional<string>;
   start_command_id: Optional<string>;
@@ -179,12 +189,13 @@ export interface CombatCommandsTable {
   kind: string;
   /** '' for a command that no user gave. */
   user_id: Generated<string>;
-  /** The client's id, or the name of a timer, for example `turn-3`. */
+  /** The client's id, or the name of a timer, for example `timeout-3`. */
   command_id: string;
-  /** The version of the combat after the step. */
-  version: number;
-  /** What the step did, enough to tell it again: events by seq, or a refusal. */
-  outcome: Json<unknown>;
+  /** The events that the step made, to tell them again; null when it was refused. */
+  first_seq: Optional<number>;
+  last_seq: Optional<number>;
+  /** The code, when it was refused. */
+  refusal: Optional<string>;
   at_ms: CreatedAtMs;
 }
 

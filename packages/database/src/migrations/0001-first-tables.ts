@@ -81,12 +81,18 @@ create table chat_messages (
   channel_id identifier not null,
   from_user_id identifier not null,
   from_name text not null,
-  text text not null,
+  text text,
+  status text not null check (status in ('delivered', 'refused', 'retracted')),
+  refusal text,
+  refusal_until_ms int8,
+  fingerprint text collate "C",
   sent_at_ms int8 not null,
   command_id text collate "C",
-  retracted_at_ms int8
+  check ((status = 'refused') = (refusal is not null)),
+  check ((status = 'refused') = (text is null))
 );
-create index chat_messages_of_channel on chat_messages (realm, channel_kind, channel_id, message_id);
+create index chat_messages_of_channel on chat_messages (realm, channel_kind, channel_id, message_id) where status = 'delivered';
+create index chat_messages_alike on chat_messages (realm, from_user_id, fingerprint, sent_at_ms) where fingerprint is not null;
 create index chat_messages_by_command on chat_messages (from_user_id, command_id, sent_at_ms) where command_id is not null;
 
 create table blocks (
@@ -157,20 +163,23 @@ create table combats (
   combat_id identifier primary key,
   realm identifier not null,
   zone_id identifier not null,
-  state text not null check (state in ('challenged', 'running', 'ended')),
+  status text not null check (status in ('challenged', 'open', 'ended')),
   version int4 not null default 1,
   last_seq int4 not null default 0 check (last_seq >= 0),
+  told_seq int4 not null default 0,
   turn int4 not null default 0,
   actor_id identifier,
   deadline_ms int8,
   seed text not null,
-  rules jsonb not null,
+  state jsonb not null,
   outcome text,
   started_by_user_id identifier,
   start_command_id text collate "C",
   created_at_ms int8 not null default now_ms(),
   ended_at_ms int8,
-  check (state <> 'ended' or (deadline_ms is null and ended_at_ms is not null))
+  check (told_seq between 0 and last_seq),
+  check ((status = 'ended') = (ended_at_ms is not null)),
+  check (status <> 'ended' or deadline_ms is null)
 );
 create index combats_by_deadline on combats (realm, deadline_ms) where deadline_ms is not null;
 create index combats_by_start_command on combats (started_by_user_id, start_command_id) where start_command_id is not null;
@@ -204,11 +213,15 @@ create table combat_commands (
   kind text not null,
   user_id text collate "C" not null default '',
   command_id text collate "C" not null,
-  version int4 not null,
-  outcome jsonb not null,
+  first_seq int4,
+  last_seq int4,
+  refusal text,
   at_ms int8 not null default now_ms(),
-  primary key (combat_id, kind, user_id, command_id)
+  primary key (combat_id, kind, user_id, command_id),
+  check ((first_seq is null) = (last_seq is null)),
+  check (refusal is null or first_seq is null)
 );
+create index combat_commands_refused on combat_commands (at_ms) where refusal is not null;
 `;
 
 /** The tables of the first release. */
