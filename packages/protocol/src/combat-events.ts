@@ -15,6 +15,9 @@ export const combatActionSchema = v.strictObject({
 });
 export type CombatAction = v.InferOutput<typeof combatActionSchema>;
 
+/** What was done in a turn; `timedOut` marks a pass that nobody asked for. */
+const combatDoneSchema = v.object({ ...combatActionSchema.entries, timedOut: v.exactOptional(v.boolean()) });
+
 export const turnSchema = integer(0, combatTurnMax);
 export const seqSchema = integer(1, combatTurnMax);
 const health = integer(0, 1_000_000);
@@ -44,7 +47,8 @@ const effectSchema = v.object({
 });
 export type CombatEffect = v.InferOutput<typeof effectSchema>;
 
-const rewardSchema = v.looseObject({ characterId: characterIdSchema, kind: token(40, /^[a-z0-9-]+$/), amount: finite(1_000_000_000) });
+const gain = integer(0, 1_000_000_000);
+const rewardSchema = v.looseObject({ characterId: characterIdSchema, experience: v.exactOptional(gain), gold: v.exactOptional(gain) });
 
 export const combatStartedSchema = v.object({
   combatId: combatIdSchema,
@@ -61,10 +65,10 @@ export const combatResolvedSchema = v.object({
   combatId: combatIdSchema,
   seq: seqSchema,
   turn: turnSchema,
-  /** Null where the time for the turn ran out. */
-  commandId: v.nullable(commandIdSchema),
+  /** The actor's own, or one that the worker made where the time for the turn ran out. */
+  commandId: commandIdSchema,
   actorId: characterIdSchema,
-  action: combatActionSchema,
+  action: combatDoneSchema,
   effects: listOf(effectSchema, 100),
   next: v.nullable(nextTurnSchema),
 });

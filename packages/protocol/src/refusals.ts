@@ -34,6 +34,7 @@ const catalogue = {
   'auth/expired': entry('The token has expired; connect with a new one.', 'never', 401, ends),
   'auth/revoked': entry('The sessions of this user were ended; connect with a new token.', 'never', 401, ends),
   'auth/banned': entry('This user is banned.', 'never', 403, ends),
+  'auth/origin': entry('Pages of this origin may not connect.', 'never', 403, ends),
   'auth/wrong-realm': entry('The token is not for this realm.', 'never', 403, ends),
   'auth/forbidden': entry('The token does not carry the role that this needs.', 'never', 403),
   'client/too-old': entry('The client speaks a protocol version that is no longer served; update it.', 'never', 400, ends),
@@ -50,7 +51,7 @@ const catalogue = {
   'payload/invalid': entry('The payload does not have the form of this event.', 'never', 400),
   'payload/too-large': entry('The payload is larger than this event allows.', 'never', 413),
   'event/unknown': entry('There is no event of this name.', 'never', 400),
-  'route/not-found': entry('There is nothing at this address.', 'never', 404),
+  'http/not-found': entry('There is nothing at this address.', 'never', 404),
   'user/not-found': entry('There is no such user.', 'never', 404),
 
   'rate/limited': entry('Too many of these in a short time.', 'later', 429, { retryAfterMs: 1_000 }),
