@@ -1,3 +1,4 @@
+export { checkDuplicates } from './duplicates.ts';
 export { checkEnvironmentExample, namesInExample } from './environment-example.ts';
 export { checkImportCycles } from './import-cycles.ts';
 export { checkLayout, checkProcessFiles, checkReadmes } from './layout.ts';

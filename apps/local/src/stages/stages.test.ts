@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { hasOnlyTypes, ownSourcesOf } from './coverage.ts';
+import { runStages, type Stage } from './stage.ts';
+import { countOf } from './tests.ts';
+
+const stage = (name: string, passed: number, failed: number): Stage => ({ name, run: () => Promise.resolve({ passed, failed }) });
+const broken: Stage = { name: 'broken', run: () => Promise.reject(new Error('no such tool')) };
+
+/** Runs stages and resolves to the exit code and the last line that was written. */
+async function outcomeOf(stages: Stage[]): Promise<[code: number, lastLine: string | undefined]> {
+  const lines: string[] = [];
+  const code = await runStages(stages, (line) => lines.push(line));
+  return [code, lines.at(-1)];
+}
+
+describe('the stages of a run', () => {
+  it('fail when one of them failed, broke or when nothing was run', async () => {
+    expect(await outcomeOf([stage('a', 3, 0), stage('b', 1, 0)])).toEqual([0, '4 passed, 0 failed']);
+    expect(await outcomeOf([stage('a', 3, 1), stage('b', 1, 0)])).toEqual([1, '4 passed, 1 failed']);
+    expect(await outcomeOf([broken, stage('b', 1, 0)])).toEqual([1, '1 passed, 1 failed']);
+    expect(await outcomeOf([])).toEqual([1, '0 passed, 0 failed']);
+  });
+
+  it('all run, also after one failed', async () => {
+    const names: string[] = [];
+    const noting = (name: string): Stage => ({ name, run: () => { names.push(name); return Promise.resolve({ passed: 0, failed: 1 }); } });
+    await outcomeOf([noting('a'), broken, noting('b')]);
+    expect(names).toEqual(['a', 'b']);
+  });
+});
+
+describe('the count of a test run', () => {
+  const report = { numPassedTests: 5, numFailedTests: 0, numFailedTestSuites: 0, success: true };
+
+  it('takes over what the report says', () => {
+    expect(countOf(report, 0)).toEqual({ passed: 5, failed: 0 });
+    expect(countOf({ ...report, numFailedTests: 2, success: false }, 1)).toEqual({ passed: 5, failed: 2 });
+  });
+
+  it('counts a failure that no test shows', () => {
+    expect(countOf(report, 1)).toEqual({ passed: 5, failed: 1 });
+    expect(countOf({ ...report, success: false }, 0)).toEqual({ passed: 5, failed: 1 });
+    expect(countOf(null, 0)).toEqual({ passed: 0, failed: 1 });
+    expect(countOf({ ...report, numPassedTests: 0 }, 0)).toEqual({ passed: 0, failed: 1 });
+  });
+});
+
+describe('coverage', () => {
+  it('keeps the own sources of a process under plain URLs', () => {
+    const script = (url: string) => ({ url, functions: [] });
+    const raw = { result: [
+      script('file:///r/packages/redis/src/keys.ts?vitest=1'), script('file:///r/apps/gateway/src/chat/on-send.ts'),
+      script('file:///r/packages/redis/src/keys.test.ts'), script('file:///r/packages/redis/test/keys.ts'),
+      script('file:///r/node_modules/x/packages/y/src/z.ts'), script('node:fs'), script('file:///other/packages/redis/src/keys.ts'),
+    ] };
+    expect(ownSourcesOf(raw, 'file:///r/').result.map(({ url }) => url)).toEqual([
+      'file:///r/packages/redis/src/keys.ts', 'file:///r/apps/gateway/src/chat/on-send.ts',
+    ]);
+  });
+
+  it('leaves out files that are types only, and no others', () => {
+    expect(hasOnlyTypes("import type { A } from './a.ts';\n/** Text. */\nexport interface B { a: A }\nexport type C = B;\n// why\nexport {};\n")).toBe(true);
+    expect(hasOnlyTypes('export interface B { a: 1 }\nexport const b: B = { a: 1 };\n')).toBe(false);
+    expect(hasOnlyTypes("export { a } from './a.ts';\n")).toBe(false);
+    expect(hasOnlyTypes("export * from './a.ts';\n")).toBe(false);
+  });
+});

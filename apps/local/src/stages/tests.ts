@@ -1,0 +1,59 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Count, Stage } from './stage.ts';
+import { runTool } from './tool.ts';
+
+export interface TestSelection {
+  /** Parts of paths: a test file runs when its path contains one of them; all of them when empty. */
+  paths: readonly string[];
+  exclude?: readonly string[];
+  /** One file at a time, for tests that measure time or fill the machine with processes. */
+  serial?: boolean;
+  /** Where the test processes and their children write what V8 counted. */
+  coverageDirectory?: string;
+}
+
+interface JsonReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  numFailedTestSuites: number;
+  success: boolean;
+}
+
+/** A stage that runs test files. A run that fails without a failed test (an unhandled rejection, a broken file) counts as one failure. */
+export const tests = (name: string, selection: TestSelection): Stage => ({ name, run: () => runTests(selection) });
+
+async function runTests({ paths, exclude = [], serial = false, coverageDirectory }: TestSelection): Promise<Count> {
+  const directory = await mkdtemp(join(tmpdir(), 'skirmish-tests-'));
+  const reportFile = join(directory, 'report.json');
+  try {
+    const exitCode = await runTool(
+      'vitest',
+      [
+        'run', ...paths, ...exclude.flatMap((pattern) => ['--exclude', pattern]), ...(serial ? ['--no-file-parallelism'] : []),
+        '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`,
+      ],
+      coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory },
+    );
+    return countOf(await readReport(reportFile), exitCode);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function readReport(file: string): Promise<JsonReport | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as JsonReport;
+  } catch {
+    return null;
+  }
+}
+
+/** What a report and the exit code say together. Without a report, or with a failure that no test shows, something failed. */
+export function countOf(report: JsonReport | null, exitCode: number): Count {
+  const passed = report?.numPassedTests ?? 0;
+  const failed = report?.numFailedTests ?? 0;
+  const silentFailure = failed === 0 && (exitCode !== 0 || report === null || !report.success || passed === 0);
+  return { passed, failed: silentFailure ? 1 : failed };
+}

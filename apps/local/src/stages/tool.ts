@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Stage } from './stage.ts';
+
+/** The root folder of the repository. */
+export const root = fileURLToPath(new URL('../../../../', import.meta.url));
+
+const programs = {
+  tsc: 'typescript/bin/tsc',
+  eslint: 'eslint/bin/eslint.js',
+  knip: 'knip/bin/knip.js',
+  vitest: 'vitest/vitest.mjs',
+  c8: 'c8/bin/c8.js',
+} as const;
+
+/** Runs a development tool of the repository under this Node with its output on ours; resolves to the exit code. */
+export function runTool(tool: keyof typeof programs, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  const program = join(root, 'node_modules', programs[tool]);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}
+
+const toolStage = (name: string, tool: keyof typeof programs, args: readonly string[]): Stage => ({
+  name,
+  run: async () => ((await runTool(tool, args)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }),
+});
+
+/** The types of the whole repository in one program. */
+export const types = toolStage('types', 'tsc', ['-p', 'tsconfig.base.json']);
+
+/** The lint rules; unchanged files come from a cache. */
+export const lint = toolStage('lint', 'eslint', ['.', '--cache', '--cache-location', 'node_modules/.cache/eslint/', '--max-warnings', '0']);
+
+/** Files, exports and dependencies that nobody uses. */
+export const deadCode = toolStage('dead code', 'knip', ['--no-progress']);
