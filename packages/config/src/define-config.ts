@@ -139,7 +139,7 @@ function broken<S extends Shape>(shape: S, rules: readonly Rule<S>[], values: Va
   return rules.flatMap(({ keys, check }) => {
     if (!keys.every((key) => Object.hasOwn(values, key))) return [];
     const sentence = check(values);
-    return sentence === null ? [] : [{ name: shape[keys[0] ?? '']?.name ?? '', sentence }];
+    return sentence === null ? [] : [{ name: keys.map((key) => shape[key]?.name).join(', '), sentence }];
   });
 }
 

@@ -7,7 +7,7 @@ const sensitiveParameter = /pass|pwd|secret|token|key|auth/i;
 export function printable(value: unknown): string {
   if (value === undefined) return '';
   if (Array.isArray(value)) return value.map((item) => printable(item)).join(',');
-  return typeof value === 'string' ? withoutPassword(value) : String(value);
+  return typeof value === 'string' ? withoutPassword(value) : JSON.stringify(value);
 }
 
 function withoutPassword(text: string): string {

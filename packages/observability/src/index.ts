@@ -1,1 +1,10 @@
-export {};
+export { announceReady, type ReadyMessage } from './announce-ready.ts';
+export { createHealth, type CheckOptions, type CheckResult, type Health, type HealthReport, type Readiness } from './create-health.ts';
+export { createLogger, logLevels, type Logger, type LoggerOptions, type LogLevel } from './create-logger.ts';
+export { createMetrics, durationBuckets, type Counter, type Gauge, type Histogram, type MetricDefinition, type Metrics, type MetricsOptions } from './create-metrics.ts';
+export { createReporter, type EventDefinition, type EventTable, type Reporter } from './create-reporter.ts';
+export { createShutdown, type Shutdown, type ShutdownReport, type StepOutcome, type Stop } from './create-shutdown.ts';
+export { installProcessGuards, type ProcessGuardsOptions } from './install-process-guards.ts';
+export type { LabelValues } from './label-values.ts';
+export { redacted } from './loggable.ts';
+export { serveInternal, type InternalServer, type InternalServerOptions } from './serve-internal.ts';
