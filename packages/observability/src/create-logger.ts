@@ -41,10 +41,10 @@ export function createLogger({ name, level, destination = standardOutput() }: Lo
 
 /** pino passes the fields of a line to the formatters, but not those of a child; children inherit this method from their parent. */
 function guardChildren(logger: Logger): void {
-  const child = Reflect.get(logger, 'child') as (this: Logger, bindings: Bindings, options?: object) => Logger;
-  logger.child = function guarded(this: Logger, bindings: Bindings, options?: object) {
+  const child = Reflect.get(logger, 'child') as (this: unknown, bindings: Bindings, options?: object) => unknown;
+  Reflect.set(logger, 'child', function guarded(this: unknown, bindings: Bindings, options?: object) {
     return child.call(this, loggable(bindings), options);
-  } as typeof logger.child;
+  });
 }
 
 function standardOutput(): DestinationStream {
