@@ -27,25 +27,32 @@ const closeTimeoutMs = 3000;
 /** What the driver says when the answer did not come in time; it has no code. */
 export const readTimeoutMessage = 'Query read timeout';
 
+/** States with which Postgres ends the connection: shutdown, crash, a database that is gone, a transaction that was idle or too long. */
+const farewell = /^(?:08|57P0|25P0[34])/;
+
+/** True when nothing more will come over the connection: the answer is overdue, or Postgres said good-bye. */
+const endsConnection = (error: unknown): error is Error =>
+  error instanceof Error && (error.message === readTimeoutMessage || (error instanceof pg.DatabaseError && farewell.test(error.code ?? '')));
+
 /**
- * The driver leaves a connection whose answer never came in its pool, and the next user waits behind the old query. Here such a
- * connection is refused at once (a rollback on it need not wait again) and thrown away on release.
+ * The driver returns such a connection to its pool, where the next user waits behind the old query or meets the closing socket.
+ * Here it refuses everything from then on with the error that ended it (a rollback need not wait again) and is thrown away on release.
  */
 const guardClient = (client: pg.PoolClient): PostgresPoolClient => {
-  let deaf: Error | undefined;
+  let ended: Error | undefined;
   const query = async (sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<unknown>> => {
-    if (deaf !== undefined) throw deaf;
+    if (ended !== undefined) throw ended;
     try {
       return (await client.query(sql, [...parameters])) as unknown as PostgresQueryResult<unknown>;
     } catch (error) {
-      if (error instanceof Error && error.message === readTimeoutMessage) deaf = error;
+      if (endsConnection(error)) ended = error;
       throw error;
     }
   };
   return {
     query: query as PostgresPoolClient['query'],
     release: (destroy) => {
-      client.release(deaf !== undefined || destroy === true);
+      client.release(ended !== undefined || destroy === true);
     },
   };
 };

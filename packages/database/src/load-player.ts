@@ -1,5 +1,5 @@
 import type { CharacterId, CombatId, GuildId, UserId, ZoneId } from '@skirmish/protocol';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { Database } from './database.ts';
 
 /** In force now; `untilMs` null: for ever. */
@@ -77,10 +77,10 @@ interface PlayerRow {
   combats: string[];
 }
 
-/** The longest sanction of a kind that is in force. */
-const sanctionInForce = (kind: 'ban' | 'mute', userId: string) => sql`
+/** The longest sanction of a kind that is in force; the kind stands in the text, so that the partial index fits. */
+const sanctionInForce = (ofKind: RawBuilder<unknown>, userId: string) => sql`
   select reason, until_ms from sanctions
-  where user_id = ${userId} and kind = ${sql.lit(kind)} and lifted_at_ms is null and (until_ms is null or until_ms > now_ms())
+  where user_id = ${userId} and ${ofKind} and lifted_at_ms is null and (until_ms is null or until_ms > now_ms())
   order by until_ms desc nulls first limit 1`;
 
 /** The one query of `loadPlayer`; exported so that a test can ask Postgres how it would run it. */
@@ -92,8 +92,8 @@ export const playerQuery = ({ userId, characterId }: PlayerQuery) => sql<PlayerR
     g.guild_id, g.name as guild_name, m.rank,
     array(select combat_id::text from combatants where user_id = ${userId} and open order by combat_id) as combats
   from users u
-  left join lateral (${sanctionInForce('ban', userId)}) ban on true
-  left join lateral (${sanctionInForce('mute', userId)}) mute on true
+  left join lateral (${sanctionInForce(sql`kind = 'ban'`, userId)}) ban on true
+  left join lateral (${sanctionInForce(sql`kind = 'mute'`, userId)}) mute on true
   left join lateral (
     select character_id, name, zone_id, x, y, facing, health_max,
       case when recovered_at_ms <= now_ms() then health_max else health end as health

@@ -96,7 +96,8 @@ const applyNextPatiently = async (database: Database, known: readonly Migration[
     try {
       return await applyNext(database, known, options);
     } catch (error) {
-      if (sqlStateOf(error) !== lockNotAvailable || tries >= (options.triesMax ?? 10)) throw error;
+      const tableIsLocked = !(error instanceof MigrationError) && sqlStateOf(error) === lockNotAvailable;
+      if (!tableIsLocked || tries >= (options.triesMax ?? 10)) throw error;
       options.logger?.warn({ tries }, 'a table is in use, the migration waits');
       await delay(betweenTriesMs);
     }

@@ -20,12 +20,15 @@ const parseSafeIntegers = (text: string): (number | null)[] => {
   return inner === '' ? [] : inner.split(',').map((part) => (part === 'NULL' ? null : parseSafeInteger(part)));
 };
 
-/** The parsers of one pool; the driver's global ones stay as they are. */
-export const columnTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary');
-    if (oid === int8) return parseSafeInteger;
-    if (oid === int8Array) return parseSafeIntegers;
-    return pg.types.getTypeParser(oid, 'text');
-  }) as typeof pg.types.getTypeParser,
+type ColumnParser = (value: string) => unknown;
+const driverParser = pg.types.getTypeParser as (oid: number, format: string) => ColumnParser;
+
+/** How a column of a type is read; what is not said here stays as the driver has it. */
+export const columnParser = (oid: number, format = 'text'): ColumnParser => {
+  if (format === 'text' && oid === int8) return parseSafeInteger;
+  if (format === 'text' && oid === int8Array) return parseSafeIntegers;
+  return driverParser(oid, format);
 };
+
+/** For one pool; the driver's global parsers stay as they are. */
+export const columnTypes = { getTypeParser: columnParser } as pg.CustomTypesConfig;
