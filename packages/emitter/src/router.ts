@@ -95,13 +95,13 @@ export class Router {
     }
     this.#inFlight += 1;
     try {
-      return await this.#try(emission, this.#argumentsOf(emission));
+      return await this.#try(this.#argumentsOf(emission));
     } finally {
       this.#inFlight -= 1;
     }
   }
 
-  async #try(emission: Emission, args: Parameters<typeof routeScript.run>[2]): Promise<Routed> {
+  async #try(args: Parameters<typeof routeScript.run>[2]): Promise<Routed> {
     const giveUpAt = performance.now() + this.#options.retryForMs;
     for (let attempt = 1; ; attempt += 1) {
       const result = await this.#once(args);

@@ -1,0 +1,56 @@
+import type { RoomName } from '@skirmish/protocol';
+import type { RealmKeys, Redis } from '@skirmish/redis';
+import type { VolatileChannels } from './realm-transport-types.ts';
+
+type Handler = (body: unknown) => void;
+
+export interface VolatileOptions {
+  publisher: Redis;
+  subscriber: Redis;
+  keys: RealmKeys;
+  onDropped: (what: 'volatile-publish' | 'volatile-subscribe' | 'volatile-message', error: unknown) => void;
+}
+
+/**
+ * State and ephemeral events over one Pub/Sub channel per room; a gateway listens only where it follows.
+ * At most once, in the order of one publisher, lost while Redis is away; publishing never waits and never throws.
+ */
+export function createVolatileChannels(options: VolatileOptions): VolatileChannels & { followed: () => number } {
+  const { publisher, subscriber, keys, onDropped } = options;
+  const handlers = new Map<string, Handler>();
+  subscriber.on('message', (channel: string, text: string) => {
+    const handler = handlers.get(channel);
+    if (!handler) return;
+    try {
+      handler(JSON.parse(text));
+    } catch (error) {
+      onDropped('volatile-message', error);
+    }
+  });
+  return {
+    followed: () => handlers.size,
+    publish: (room, body) => {
+      // While Redis is away nothing is queued: the next tick is worth more than this one.
+      if (publisher.status !== 'ready') return;
+      publisher.publish(keys.volatile(room), JSON.stringify(body)).catch((error: unknown) => {
+        onDropped('volatile-publish', error);
+      });
+    },
+    follow: (room: RoomName, handler: Handler) => {
+      const channel = keys.volatile(room);
+      const known = handlers.has(channel);
+      handlers.set(channel, handler);
+      if (known) return;
+      subscriber.subscribe(channel).catch((error: unknown) => {
+        onDropped('volatile-subscribe', error);
+      });
+    },
+    unfollow: (room) => {
+      const channel = keys.volatile(room);
+      if (!handlers.delete(channel)) return;
+      subscriber.unsubscribe(channel).catch((error: unknown) => {
+        onDropped('volatile-subscribe', error);
+      });
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { createEmitter } from '@skirmish/emitter';
+import type { CombatId, RealmId, RoomName } from '@skirmish/protocol';
+import { roomOf } from '@skirmish/protocol';
+import { compareStreamIds, createRedis, keysOf, whenReady } from '@skirmish/redis';
+import { eventually, services, uniqueRealm } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { joinAs, startBareGateway } from './_bare-gateway.ts';
+import type { BareGateway } from './_bare-gateway.ts';
+
+const room = roomOf.combat('order' as CombatId);
+
+describe('the one path of critical events', () => {
+  const realm = uniqueRealm() as RealmId;
+  const keys = keysOf(realm);
+  const redis = createRedis({ url: services().redisUrl, name: 'test', role: 'command' });
+  let gateways: BareGateway[] = [];
+  let a: BareGateway, b: BareGateway, c: BareGateway;
+
+  beforeAll(async () => {
+    await whenReady(redis);
+    [a, b, c] = gateways = await Promise.all([1, 2, 3].map(() => startBareGateway(services().redisUrl, realm))) as [BareGateway, BareGateway, BareGateway];
+  });
+  afterAll(async () => {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    redis.disconnect();
+  });
+
+  it('F9: every member of a room, on every gateway, gets one and the same order, and positions only grow', async () => {
+    const players = await Promise.all([a, b, c].map((gateway, i) => joinAs(gateway.url, `order-${i}`, [room])));
+    const emitter = createEmitter({ redis, realm, epochGraceMs: 0 });
+    for (let n = 0; n < 300; n += 1) {
+      a.nsp.to(room).emit('numbered', { from: 'a', n });
+      b.nsp.to(room).emit('numbered', { from: 'b', n });
+      await emitter.emit({ rooms: [room] }, 'app:numbered', { from: 'worker', n });
+    }
+    await eventually(() => players.every(({ received }) => received.length === 900), { timeoutMs: 15_000, what: '900 events for everybody' });
+    const [first, ...others] = players.map(({ received }) => received.map(({ payload }) => `${String(payload['from'])}${String(payload['n'])}`));
+    for (const other of others) expect(other).toEqual(first);
+    for (const { received } of players) {
+      const positions = received.map(({ position }) => position ?? '');
+      expect(positions.every((position, i) => i === 0 || compareStreamIds(positions[i - 1] ?? '', position) < 0)).toBe(true);
+    }
+    for (const player of players) player.close();
+  });
+
+  it("F9: while A's inbox reader stands still, A's own broadcast does not reach A's members", async () => {
+    const onA = await joinAs(a.url, 'frozen-a', [room]);
+    const onB = await joinAs(b.url, 'frozen-b', [room]);
+    a.transport.reader.hold();
+    a.nsp.to(room).emit('own', { n: 1 });
+    await eventually(() => onB.received.length === 1);
+    expect(onA.received).toEqual([]);
+    a.transport.reader.release();
+    await eventually(() => onA.received.length === 1);
+    expect(onA.received[0]?.position).toBe(onB.received[0]?.position);
+    onA.close();
+    onB.close();
+  });
+
+  it('writes to the inboxes of gateways with members only, and a gateway without members reads nothing', async () => {
+    const member = await joinAs(a.url, 'alone', [room]);
+    await eventually(async () => (await redis.smembers(keys.room(room))).length === 1);
+    const before = await Promise.all([a, b, c].map((gateway) => redis.xlen(keys.inbox(gateway.transport.incarnation()))));
+    const readBefore = c.transport.reader.position;
+    const emitter = createEmitter({ redis, realm, epochGraceMs: 0 });
+    for (let n = 0; n < 50; n += 1) await emitter.emit({ rooms: [room] }, 'app:busy', { n });
+    await eventually(() => member.received.length === 50);
+    const after = await Promise.all([a, b, c].map((gateway) => redis.xlen(keys.inbox(gateway.transport.incarnation()))));
+    expect(after.map((length, i) => length - (before[i] ?? 0))).toEqual([50, 0, 0]);
+    expect(c.transport.reader.position).toBe(readBefore);
+    member.close();
+  });
+
+  it('plain to().emit, socketsJoin, socketsLeave and disconnectSockets work on all gateways', async () => {
+    const party = 'party:plain' as RoomName;
+    const players = await Promise.all([a, b, c].map((gateway, i) => joinAs(gateway.url, `plain-${i}`, [room])));
+    b.nsp.in(room).socketsJoin(party);
+    a.nsp.to(party).emit('hello', { n: 1 });
+    await eventually(() => players.every(({ received }) => received.length === 1), { what: 'the joined room to be reached' });
+    c.nsp.in(room).except(roomOf.user('plain-0' as never)).socketsLeave(party);
+    a.nsp.to(party).emit('hello', { n: 2 });
+    await eventually(() => players[0]?.received.length === 2);
+    const mark = players[1]?.socket.id ?? '';
+    a.nsp.to(mark).emit('to-one-socket', { n: 3 });
+    await eventually(() => players[1]?.received.length === 2);
+    expect(players.map(({ received }) => received.length)).toEqual([2, 2, 1]);
+    a.nsp.in(room).disconnectSockets(true);
+    await eventually(() => players.every(({ socket }) => !socket.connected));
+    await eventually(async () => (await redis.exists(keys.room(room))) === 0, { what: 'the directory entry to go' });
+    for (const player of players) player.close();
+  });
+});
