@@ -10,3 +10,7 @@ export type { Migration } from './migrations/migration.ts';
 export { UnsafeIntegerError } from './parse-columns.ts';
 export type { ChatStatus, CombatStatus, Row, SanctionKind, Schema, Verdict } from './schema.ts';
 export { seedDevelopmentWorld, type SeedOptions } from './seed-development-world.ts';
+export { combatLog, loadCombat, loadEntrants, overdueCombats } from './combat-queries.ts';
+export type { CombatCommandKey, CombatEntrant, CombatOutcome, CombatProgress, CommitResult, NewCombat, StoredCombat, StoredCombatEvent } from './combat-records.ts';
+export { commitCombatRefusal, commitCombatStep, createCombat, forgetCombatRefusals, type CombatStep } from './combat-repository.ts';
+export { chatHistory, settleMessage, type HistoryMessage, type HistoryQuery, type MessageVerdict, type SentMessage, type SettledMessage, type SettleOptions } from './chat-repository.ts';

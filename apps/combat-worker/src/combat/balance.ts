@@ -14,6 +14,8 @@ export type Balance = {
   readonly abilities: { readonly attack: { readonly weapon: string; readonly damageMin: number } };
   readonly initiative: { readonly base: number; readonly spread: number };
   readonly fightersMax: number;
+  /** Fights that one character can be in at the same time. */
+  readonly openFightsMax: number;
   readonly turnsMax: number;
   readonly timeoutsInARowMax: number;
   readonly rewards: { readonly experience: number; readonly gold: number };
@@ -30,7 +32,8 @@ export const balance: Balance = {
     attack: { weapon: 'training-sword', damageMin: 1 },
   },
   initiative: { base: 10, spread: 10 },
-  fightersMax: 10,
+  fightersMax: 16,
+  openFightsMax: 5,
   turnsMax: 200,
   timeoutsInARowMax: 3,
   rewards: { experience: 50, gold: 10 },

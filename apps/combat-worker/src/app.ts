@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { createDatabase, type Database, isInfrastructureError, pendingMigrations } from '@skirmish/database';
+import { createEmitter } from '@skirmish/emitter';
+import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
+import type { RealmId } from '@skirmish/protocol';
+import { createLaneProducer, createLaneWorker } from '@skirmish/queue';
+import { createRedis, type Redis, whenReady } from '@skirmish/redis';
+import { giveUp } from './combat/give-up.ts';
+import { MovedOn } from './combat/settle.ts';
+import { startSweeper } from './combat/sweep.ts';
+import { createToldEvents } from './combat/told-events.ts';
+import type { CombatWorkerConfig } from './config.ts';
+import type { CombatContext } from './context.ts';
+import { runJob } from './jobs.ts';
+import { createCombatWorkerLogger } from './logger.ts';
+import { createCombatReporter } from './metrics.ts';
+
+/** Parts that a caller brings along instead of those that the worker would make. */
+export interface CombatWorkerOverrides {
+  readonly logger?: Logger;
+  readonly health?: Health;
+  readonly shutdown?: Shutdown;
+  readonly reached?: CombatContext['reached'];
+}
+
+/** A running combat worker. */
+export interface CombatWorker extends AsyncDisposable {
+  readonly id: string;
+  readonly internalPort: number;
+}
+
+interface Parts {
+  readonly config: CombatWorkerConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly database: Database;
+  readonly redis: Redis;
+  readonly queueRedis: Redis;
+  readonly reached: CombatContext['reached'];
+}
+
+/** Resolves when the worker takes commands of all its realms; rejects when Redis, Postgres, its schema or the port cannot be had. */
+export async function createCombatWorker(config: CombatWorkerConfig, overrides: CombatWorkerOverrides = {}): Promise<CombatWorker> {
+  const logger = overrides.logger ?? createCombatWorkerLogger(config);
+  const shutdown = overrides.shutdown ?? createShutdown({ logger });
+  const health = overrides.health ?? createHealth();
+  const metrics = createMetrics({ process: 'combat-worker' });
+  const connection = { name: 'combat-worker', logger };
+  const parts: Parts = {
+    config,
+    logger,
+    metrics,
+    health,
+    database: createDatabase({ url: config.databaseUrl, poolMax: config.databasePoolMax, applicationName: 'combat-worker', logger }),
+    redis: createRedis({ ...connection, url: config.redisUrl, role: 'command' }),
+    queueRedis: createRedis({ ...connection, url: config.queueRedisUrl, role: 'queue' }),
+    reached: overrides.reached ?? (() => undefined),
+  };
+  try {
+    await Promise.all([whenReady(parts.redis), whenReady(parts.queueRedis), assertSchema(parts.database)]);
+    const realms = await Promise.all(config.realms.map((realm) => startRealm(parts, realm as RealmId)));
+    shutdown.step('lanes', 6_000, () => Promise.all(realms.map((realm) => realm.stop())));
+    const server = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics });
+    shutdown.step('internal server', 500, () => server.close());
+    return { id: randomUUID(), internalPort: server.port, [Symbol.asyncDispose]: async () => void (await shutdown.run('disposed')) };
+  } catch (error) {
+    await shutdown.run('the start failed');
+    throw error;
+  } finally {
+    shutdown.step('connections', 2_000, () => disconnect(parts));
+  }
+}
+
+async function startRealm(parts: Parts, realm: RealmId): Promise<{ stop(): Promise<void> }> {
+  const { config, logger, metrics, health, database, redis, queueRedis, reached } = parts;
+  const { epochGraceMs, resumeWindowMs: logWindowMs, inboxRetentionMs, turnTimeoutMs } = config;
+  const lanes = createLaneProducer({ redis: queueRedis, realm, queue: 'combat', logger });
+  const context: CombatContext = {
+    realm,
+    database,
+    emitter: createEmitter({ redis, realm, epochGraceMs, logWindowMs, inboxRetentionMs }),
+    lanes,
+    report: createCombatReporter({ logger, metrics }),
+    told: createToldEvents(),
+    turnTimeoutMs,
+    nowMs: Date.now,
+    reached,
+  };
+  const worker = createLaneWorker({
+    redisUrl: config.queueRedisUrl,
+    realm,
+    queue: 'combat',
+    concurrency: config.concurrency,
+    lockMs: config.laneLockMs,
+    step: (command, signal) => runJob(context, command, signal),
+    isInfrastructureError: (error) => error instanceof MovedOn || isInfrastructureError(error),
+    onDead: (command, error) => giveUp(context, command, error),
+    logger,
+    metrics,
+  });
+  await worker.ready();
+  const sweeper = startSweeper(context, { intervalMs: config.sweepIntervalMs, graceMs: config.sweepGraceMs });
+  health.register(`realm ${realm}`, () => ({ ok: sweeper.healthy, reason: 'Redis or Postgres is away', details: worker.stats() }), { graceMs: 5_000 });
+  return {
+    stop: async () => {
+      await Promise.all([worker.close(5_000), sweeper.stop()]);
+      await lanes.close();
+    },
+  };
+}
+
+/** A worker of a newer release must not meet the tables of an older one. */
+async function assertSchema(database: Database): Promise<void> {
+  const pending = await pendingMigrations(database);
+  if (pending.length > 0) throw new Error(`the database lacks the migrations ${pending.join(', ')}: run them first`);
+}
+
+async function disconnect({ database, redis, queueRedis }: Parts): Promise<void> {
+  redis.disconnect();
+  queueRedis.disconnect();
+  await database.close();
+}

@@ -1,0 +1,25 @@
+import type { CharacterId } from '@skirmish/protocol';
+import type { Job } from '../job.ts';
+import { commandKeyOf } from './command-key.ts';
+import { decideAct } from './rules.ts';
+import { settle } from './settle.ts';
+
+/** What a player does in a turn. */
+export const act: Job<'combat.act'> = async (context, command, signal) => {
+  const { combatId, turn, userId, characterId, action } = command.body;
+  const key = commandKeyOf(command);
+  const { kind, abilityId, targetId } = action;
+  const tried = { kind, abilityId, targetId: targetId as CharacterId | undefined };
+  await settle(
+    context,
+    {
+      combatId,
+      kind: command.kind,
+      position: command.position,
+      key,
+      userId,
+      decide: (state, circumstances) => decideAct(state, { commandId: key.commandId, turn, userId, characterId, action: tried }, circumstances),
+    },
+    signal,
+  );
+};
