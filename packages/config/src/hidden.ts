@@ -10,16 +10,11 @@ export function printable(value: unknown): string {
   return typeof value === 'string' ? withoutPassword(value) : JSON.stringify(value);
 }
 
-function withoutPassword(text: string): string {
-  if (!text.includes('://') || !URL.canParse(text)) return text;
-  const [, start = '', credentials, rest = ''] = /^([^:]+:\/\/)(?:([^/?#]*)@)?(.*)$/s.exec(text) ?? [];
-  const user = credentials === undefined ? '' : `${hideAfterColon(credentials)}@`;
-  return `${start}${user}${hideParameters(rest)}`;
-}
+// Greedy on purpose: a password may hold a slash or an @ that somebody forgot to encode.
+const credentials = /(:\/\/[^:/@]*:).*@/s;
 
-function hideAfterColon(credentials: string): string {
-  const colon = credentials.indexOf(':');
-  return colon === -1 ? credentials : `${credentials.slice(0, colon)}:${hidden}`;
+function withoutPassword(text: string): string {
+  return text.includes('://') ? hideParameters(text.replace(credentials, `$1${hidden}@`)) : text;
 }
 
 function hideParameters(rest: string): string {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { variable, type Variable, type VariableOptions } from './variable.ts';
 
@@ -79,6 +80,17 @@ function hasScheme(value: string, schemes: readonly string[]): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname } = new URL(value);
   return schemes.includes(protocol) && hostname !== '';
+}
+
+const hostName = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
+
+/** A host name or an IP address, without a port. */
+export function host(name: string, options: VariableOptions): Variable<string> {
+  return variable(name, {
+    ...options,
+    schema: v.pipe(v.string(), v.check((value) => isIP(value) !== 0 || hostName.test(value))),
+    expects: 'a host name or an IP address, without a port',
+  });
 }
 
 /** Items between commas, each accepted by `item`, without repetition; white space around them and empty items are dropped. */

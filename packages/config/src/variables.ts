@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { choice, integer, list, text, url } from './kinds.ts';
+import { choice, host, integer, list, text, url } from './kinds.ts';
 import { optional, variable } from './variable.ts';
 
 const secretBytesMin = 32;
@@ -60,7 +60,7 @@ export const variables = {
     countMax: 64,
     default: 'main',
   }),
-  internalHost: text('INTERNAL_HOST', {
+  internalHost: host('INTERNAL_HOST', {
     description: 'Address on which the internal port listens, reachable for the other gateways and for Prometheus, never for players',
     default: '127.0.0.1',
     example: '127.0.0.1',

@@ -12,15 +12,20 @@ const causesMax = 3;
 /** What stands in place of a value that must not be logged. */
 export const redacted = '[redacted]';
 
-const sensitiveKey = /^(?:.*(?:token|password|passwd|secret|jwt)|authorization|(?:set-?)?cookies?|auth|text|sid|private-?id|query)$/i;
+const sensitiveKey = /^(?:.*(?:tokens?|passwords?|passwd|secrets?|jwt)|authorization|(?:set-?)?cookies?|auth|text|sid|private-?id|query)$/i;
 // Terminals act on C1 controls and on changes of writing direction, which JSON leaves as they are; tested before replaced because most texts have none.
 const disguise = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
 const disguises = new RegExp(disguise, 'g');
-const credentials = /\/\/([^\s:/@]*):[^\s/@]*@/g;
+const credentials = /\/\/([^\s:/@]{0,100}):\S{0,300}@/g;
 
 /** A copy of `fields` that is safe to write: sensitive keys replaced, errors reduced to an allow-list, everything bounded. */
 export function loggable(fields: Record<string, unknown>): Record<string, unknown> {
-  return copyObject(fields, 0);
+  try {
+    return copyObject(fields, 0);
+  } catch {
+    // A getter or a proxy threw: a line without its fields is better than a caller that fails because it logged.
+    return { unloggable: true };
+  }
 }
 
 function copyObject(source: object, depth: number): Record<string, unknown> {
