@@ -60,7 +60,7 @@ export interface Cluster extends AsyncDisposable {
   /** A command connection to the cluster's Redis. */
   command(): Redis;
   /** An emitter as a worker would have one. */
-  emitter(origin?: string): Emitter;
+  emitter(): Emitter;
   stop(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ const mainOf = (role: Role): string => join(repositoryRoot, 'apps', role, 'src',
 
 function environment(redisUrl: string, databaseUrl: string, extra: Record<string, string>): Record<string, string> {
   return {
-    NODE_ENV: 'development', LOG_LEVEL: 'warn', REALMS: realm,
+    NODE_ENV: 'development', LOG_LEVEL: 'warn', REALMS: realm, EPOCH_GRACE_MS: '200',
     SOCKET_HOST: '127.0.0.1', SOCKET_PORT: '0', INTERNAL_HOST: '127.0.0.1', INTERNAL_PORT: '0',
     REDIS_URL: redisUrl, QUEUE_REDIS_URL: redisUrl, DATABASE_URL: databaseUrl, DATABASE_POOL_MAX: '5', JWT_SECRET: secret,
     ...extra,
@@ -115,7 +115,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const cluster: Cluster = {
     realm, gateways, workers, redis, redisUrl: redis.url, databaseUrl: testDatabase.url, env,
     token: async (userId, { roles, ttlSeconds = 3_600 } = {}) =>
-      (await signToken({ secret, userId: userId as UserId, ttlSeconds, ...(roles === undefined ? {} : { roles }) })).token,
+      (await signToken({ secret, userId: userId, ttlSeconds, ...(roles === undefined ? {} : { roles }) })).token,
     player: async (userId, gatewayIndex, playerOptions = {}) => {
       const url = gateways[gatewayIndex]?.url;
       if (url === undefined) throw new Error(`there is no gateway ${gatewayIndex}`);
@@ -143,7 +143,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       connections.push(connection);
       return connection;
     },
-    emitter: (origin = 'e2e') => createEmitter({ redis: cluster.command(), realm, origin }),
+    emitter: () => createEmitter({ redis: cluster.command(), realm, epochGraceMs: 200 }),
     stop: async () => {
       for (const player of players) player.close();
       for (const connection of connections) connection.disconnect();

@@ -1,5 +1,5 @@
 import type {
-  Acknowledgement, ClientAnswer, ClientEventName, ClientPayload, ServerEventName, ServerPayload,
+  Acknowledgement, ClientAnswer, ClientEventName, ClientPayloadInput, ServerEventName, ServerPayload,
 } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { io, type Socket } from 'socket.io-client';
@@ -75,12 +75,12 @@ export class Player implements AsyncDisposable {
   }
 
   /** Sends an event and resolves to its acknowledgement; rejects after `timeoutMs` without one. */
-  async send<E extends ClientEventName>(event: E, payload: ClientPayload<E>, timeoutMs = 10_000): Promise<Acknowledgement<ClientAnswer<E>>> {
+  async send<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 10_000): Promise<Acknowledgement<ClientAnswer<E>>> {
     return (await this.socket.timeout(timeoutMs).emitWithAck(event, payload)) as Acknowledgement<ClientAnswer<E>>;
   }
 
   /** Sends an event that must be accepted; rejects with the refusal otherwise. */
-  async ask<E extends ClientEventName>(event: E, payload: ClientPayload<E>, timeoutMs = 10_000): Promise<ClientAnswer<E>> {
+  async ask<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 10_000): Promise<ClientAnswer<E>> {
     const answer = await this.send(event, payload, timeoutMs);
     if (answer.ok) return answer.data;
     throw new Error(`${event} was refused: ${JSON.stringify(answer.error)}`);

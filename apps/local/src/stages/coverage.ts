@@ -75,15 +75,15 @@ interface Summary {
 /** The report over what V8 counted in all processes, files that no process loaded included, and the gate on lines and branches. */
 export const coverage = (directory: string): Stage => ({
   name: `coverage over ${percentMin} %`,
-  run: async () => {
+  run: async (stop) => {
     const processes = reduceRawFiles(directory);
     const reports = join(root, 'coverage');
     rmSync(reports, { recursive: true, force: true });
     const exclude = ['**/*.test.ts', ...typeOnlyFiles()].flatMap((pattern) => ['--exclude', pattern]);
-    const exitCode = await runTool('c8', [
+    const exitCode = await runTool('c8', { stop, args: [
       'report', '--all', '--src', root, '--include', 'packages/*/src/**', '--include', 'apps/*/src/**', ...exclude, '--extension', '.ts',
       '--temp-directory', directory, '--reports-dir', reports, '--reporter', 'text', '--reporter', 'text-summary', '--reporter', 'json-summary',
-    ]);
+    ] });
     if (exitCode !== 0) return { passed: 0, failed: 1 };
     const { total } = JSON.parse(readFileSync(join(reports, 'coverage-summary.json'), 'utf8')) as Summary;
     const gates = [total.lines, total.branches].map((part) => part.pct >= percentMin && part.total > 0);

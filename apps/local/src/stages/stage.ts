@@ -9,37 +9,43 @@ export interface Count {
 /** One part of a run, for example the types or the unit tests. */
 export interface Stage {
   name: string;
-  /** Resolves to what it found; a rejection counts as one failure. */
-  run(): Promise<Count>;
+  /** Resolves to what it found; a rejection counts as one failure. Ends early when `stop` is aborted. */
+  run(stop: AbortSignal): Promise<Count>;
+}
+
+export interface RunOptions {
+  stop?: AbortSignal;
+  write?: (line: string) => void;
 }
 
 /**
  * Runs the stages one after the other, also after one failed, says how long each took, and ends with the line `N passed, N failed`.
- * Returns the exit code: 1 when anything failed or nothing passed.
+ * Returns the exit code: 1 when anything failed or nothing passed, 130 when it was stopped.
  */
-export async function runStages(stages: readonly Stage[], write: (line: string) => void = say): Promise<0 | 1> {
+export async function runStages(stages: readonly Stage[], { stop = new AbortController().signal, write = say }: RunOptions = {}): Promise<0 | 1 | 130> {
   const total: Count = { passed: 0, failed: 0 };
   const summary: string[] = [];
   const startedAt = performance.now();
   for (const stage of stages) {
     write(`\n== ${stage.name}`);
     const stageStartedAt = performance.now();
-    const count = await countOf(stage, write);
+    const count = await countOf(stage, stop, write);
     const duration = readableDuration(performance.now() - stageStartedAt);
     const verdict = count.failed === 0 ? 'ok' : 'FAILED';
     summary.push(`${verdict.padEnd(7)} ${stage.name.padEnd(24)} ${duration.padStart(12)}   ${count.passed} passed, ${count.failed} failed`);
     write(`== ${stage.name}: ${verdict} in ${duration}`);
     total.passed += count.passed;
     total.failed += count.failed;
+    if (stop.aborted) return 130;
   }
   write(`\n${summary.join('\n')}\nall in ${readableDuration(performance.now() - startedAt)}`);
   write(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
-async function countOf(stage: Stage, write: (line: string) => void): Promise<Count> {
+async function countOf(stage: Stage, stop: AbortSignal, write: (line: string) => void): Promise<Count> {
   try {
-    return await stage.run();
+    return await stage.run(stop);
   } catch (error) {
     write(error instanceof Error ? error.message : String(error));
     return { passed: 0, failed: 1 };

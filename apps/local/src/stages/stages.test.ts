@@ -9,7 +9,7 @@ const broken: Stage = { name: 'broken', run: () => Promise.reject(new Error('no 
 /** Runs stages and resolves to the exit code and the last line that was written. */
 async function outcomeOf(stages: Stage[]): Promise<[code: number, lastLine: string | undefined]> {
   const lines: string[] = [];
-  const code = await runStages(stages, (line) => lines.push(line));
+  const code = await runStages(stages, { write: (line) => lines.push(line) });
   return [code, lines.at(-1)];
 }
 
@@ -26,6 +26,15 @@ describe('the stages of a run', () => {
     const noting = (name: string): Stage => ({ name, run: () => { names.push(name); return Promise.resolve({ passed: 0, failed: 1 }); } });
     await outcomeOf([noting('a'), broken, noting('b')]);
     expect(names).toEqual(['a', 'b']);
+  });
+});
+
+describe('a run that is stopped', () => {
+  it('begins no further stage and says so by its exit code', async () => {
+    const stop = new AbortController();
+    const stopping: Stage = { name: 'a', run: () => { stop.abort(); return Promise.resolve({ passed: 1, failed: 0 }); } };
+    const never: Stage = { name: 'b', run: () => Promise.reject(new Error('was run')) };
+    expect(await runStages([stopping, never], { stop: stop.signal, write: () => undefined })).toBe(130);
   });
 });
 

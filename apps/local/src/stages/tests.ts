@@ -22,20 +22,20 @@ interface JsonReport {
 }
 
 /** A stage that runs test files. A run that fails without a failed test (an unhandled rejection, a broken file) counts as one failure. */
-export const tests = (name: string, selection: TestSelection): Stage => ({ name, run: () => runTests(selection) });
+export const tests = (name: string, selection: TestSelection): Stage => ({ name, run: (stop) => runTests(selection, stop) });
 
-async function runTests({ paths, exclude = [], serial = false, coverageDirectory }: TestSelection): Promise<Count> {
+async function runTests({ paths, exclude = [], serial = false, coverageDirectory }: TestSelection, stop: AbortSignal): Promise<Count> {
   const directory = await mkdtemp(join(tmpdir(), 'skirmish-tests-'));
   const reportFile = join(directory, 'report.json');
   try {
-    const exitCode = await runTool(
-      'vitest',
-      [
+    const exitCode = await runTool('vitest', {
+      args: [
         'run', ...paths, ...exclude.flatMap((pattern) => ['--exclude', pattern]), ...(serial ? ['--no-file-parallelism'] : []),
         '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`,
       ],
-      coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory },
-    );
+      env: coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory },
+      stop,
+    });
     return countOf(await readReport(reportFile), exitCode);
   } finally {
     await rm(directory, { recursive: true, force: true });

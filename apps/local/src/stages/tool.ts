@@ -14,13 +14,24 @@ const programs = {
   c8: 'c8/bin/c8.js',
 } as const;
 
+export interface ToolRun {
+  args: readonly string[];
+  /** Added to our environment. */
+  env?: Readonly<Record<string, string>>;
+  /** Ends the tool. */
+  stop: AbortSignal;
+}
+
 /** Runs a development tool of the repository under this Node with its output on ours; resolves to the exit code. */
-export function runTool(tool: keyof typeof programs, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+export function runTool(tool: keyof typeof programs, { args, env = {}, stop }: ToolRun): Promise<number> {
   const program = join(root, 'node_modules', programs[tool]);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    const end = (): boolean => child.kill('SIGTERM');
+    stop.addEventListener('abort', end);
     child.once('error', reject);
     child.once('exit', (code) => {
+      stop.removeEventListener('abort', end);
       resolve(code ?? 1);
     });
   });
@@ -28,7 +39,7 @@ export function runTool(tool: keyof typeof programs, args: readonly string[], en
 
 const toolStage = (name: string, tool: keyof typeof programs, args: readonly string[]): Stage => ({
   name,
-  run: async () => ((await runTool(tool, args)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }),
+  run: async (stop) => ((await runTool(tool, { args, stop })) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }),
 });
 
 /** The types of the whole repository in one program. */
