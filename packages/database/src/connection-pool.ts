@@ -57,6 +57,10 @@ const guardClient = (client: pg.PoolClient): PostgresPoolClient => {
   };
 };
 
+/** The socket, which the driver's types do not show. */
+const streamOf = (client: pg.PoolClient): { destroy(): void } =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
+
 const createPgPool = (options: PoolOptions): pg.Pool =>
   new pg.Pool({
     connectionString: options.url,
@@ -107,14 +111,25 @@ export class ConnectionPool implements PostgresPool {
     return { connections: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount, max: this.#max };
   }
 
+  /** The driver's own end() returns before the sockets are closed, and a server that does not answer would keep them open. */
   async #end(): Promise<void> {
     const cutting = setTimeout(() => {
-      for (const client of this.#clients) (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      for (const client of this.#clients) streamOf(client).destroy();
     }, closeTimeoutMs);
     try {
-      await this.#pool.end();
+      await Promise.all([this.#pool.end(), this.#allClosed()]);
     } finally {
       clearTimeout(cutting);
     }
+  }
+
+  #allClosed(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#clients.size === 0) resolve();
+      };
+      this.#pool.on('remove', look);
+      look();
+    });
   }
 }

@@ -148,13 +148,38 @@ describe('a server that is frozen', () => {
     await eventually(() => answers(database));
   });
 
-  it('does not keep close() from ending within 4 s', async () => {
+  it('does not keep close() from ending within 4 s, and no socket stays', async () => {
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = sockets();
     const database = createDatabase({ url: server.url, poolMax: 1 });
     await answers(database);
+    expect(sockets()).toBe(before + 1);
     server.pause();
     const startedAtMs = performance.now();
     await database.close().finally(() => server.resume());
     expect(performance.now() - startedAtMs).toBeLessThan(4000);
+    expect(sockets()).toBe(before);
+  });
+});
+
+describe('close', () => {
+  it('waits for a query that runs', async () => {
+    const database = createDatabase({ url: server.url, poolMax: 1 });
+    const work = sql<{ n: number }>`select pg_sleep(0.3), 7 as n`.execute(database.db);
+    await eventually(() => database.stats().connections === 1);
+    const closed = database.close();
+    expect((await work).rows[0]?.n).toBe(7);
+    await closed;
+  });
+
+  it('cuts a query that goes on for more than 3 s', async () => {
+    const database = createDatabase({ url: server.url, poolMax: 1, statementTimeoutMs: 20_000 });
+    const work = failureOf(sql`select pg_sleep(15)`.execute(database.db));
+    await eventually(() => database.stats().connections === 1);
+    const startedAtMs = performance.now();
+    await database.close();
+    expect(performance.now() - startedAtMs).toBeLessThan(4000);
+    expect(isInfrastructureError(await work)).toBe(true);
   });
 });
 
