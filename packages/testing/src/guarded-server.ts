@@ -25,6 +25,8 @@ export interface GuardedServerOptions {
   env?: NodeJS.ProcessEnv;
   /** The signal that makes this program stop in order. */
   stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT';
+  /** Hears what the program prints, in pieces as they come. */
+  onOutput?: (text: string) => void;
 }
 
 const outputCharsMax = 65_536;
@@ -68,6 +70,7 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
   let text = '';
   const keep = (chunk: Buffer): void => {
     text = (text + chunk.toString()).slice(-outputCharsMax);
+    options.onOutput?.(chunk.toString());
   };
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
@@ -75,6 +78,7 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
   const exited = new Promise<number | null>((resolve) => {
     child.once('exit', (code) => {
       running = false;
+      endGroup(child.pid);
       resolve(code !== null && code < 128 ? code : null);
     });
   });
@@ -103,6 +107,11 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
     },
     stop,
   };
+}
+
+/** Workers of a program that was killed (nginx has such) go on and hold its port: they are still in the group of the guard. */
+function endGroup(guardId: number | undefined): void {
+  if (guardId !== undefined) sendSignal(-guardId, 'SIGKILL');
 }
 
 async function readPid(child: ChildProcess): Promise<number> {

@@ -22,8 +22,10 @@ export interface ProcessOptions {
   cwd?: string;
   /** Default 30,000. */
   readyTimeoutMs?: number;
-  /** Hears every line-wise chunk that the process prints. */
+  /** Hears what the process prints, in pieces as they come. */
   onOutput?: (text: string) => void;
+  /** Kills the process while it is not ready yet. */
+  signal?: AbortSignal;
 }
 
 /** A process of ours with its IPC channel; it ends by itself when this process ends. */
@@ -42,6 +44,8 @@ export interface ManagedProcess extends AsyncDisposable {
   pause(): void;
   resume(): void;
   readonly exited: Promise<number | null>;
+  /** Sends a message over the IPC channel; nothing happens when the process is gone. */
+  send(message: object): void;
   /** Hears later ready messages: a process whose id changes says so again. */
   onReady(listener: (ready: ReadyMessage) => void): void;
 }
@@ -61,11 +65,15 @@ export async function startProcess(options: ProcessOptions): Promise<ManagedProc
     detached: true,
   });
   const state = follow(child, options);
+  const abort = (): void => void child.kill('SIGKILL');
+  options.signal?.addEventListener('abort', abort, { once: true });
   try {
     state.ready = await firstReady(state, options);
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
   }
   return managed(child, state);
 }
@@ -150,6 +158,9 @@ function managed(child: ChildProcess, state: State): ManagedProcess {
       child.kill('SIGCONT');
     },
     exited: state.exited,
+    send: (message) => {
+      if (child.connected) child.send(message, () => undefined);
+    },
     onReady: (listener) => {
       state.listeners.push(listener);
     },

@@ -9,7 +9,7 @@ import { startRedis } from './start-redis.ts';
  * Set-up of a whole vitest run: one Redis at once, and one Postgres when the first test asks for a database, because most runs
  * need none. The test processes find both through environment variables. Returns the teardown.
  */
-export default async function setup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<() => Promise<void>> {
   const redis = await startRedis({ args: ['--databases', '1'] });
   const postgresPort = await freePort();
   let starting: Promise<PostgresServer> | null = null;
