@@ -66,7 +66,8 @@ export async function startBareGateway(redisUrl: string, realm: string, options:
         socket.data = { rooms: all, position };
         next();
       },
-      (error: unknown) => { next(error as Error); },
+      // A connect_error is final for a plain client; a closed connection is not.
+      () => { socket.conn.close(); },
     );
   });
   nsp.on('connection', (socket) => {

@@ -96,7 +96,7 @@ export function parseUserSocket(socketId: string, record: string): UserSocket | 
   try {
     const value = JSON.parse(record) as { gateway?: unknown; connectedAtMs?: unknown; device?: unknown };
     if (typeof value.gateway !== 'string' || typeof value.connectedAtMs !== 'number') return null;
-    return { socketId, gateway: value.gateway, connectedAtMs: value.connectedAtMs, device: String(value.device ?? '') };
+    return { socketId, gateway: value.gateway, connectedAtMs: value.connectedAtMs, device: typeof value.device === 'string' ? value.device : '' };
   } catch {
     return null;
   }

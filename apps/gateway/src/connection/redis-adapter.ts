@@ -5,7 +5,7 @@ import type { RealmKeys, Redis } from '@skirmish/redis';
 import type { RoomName } from '@skirmish/protocol';
 import { parseRoom, roomOf } from '@skirmish/protocol';
 import type { Namespace, Socket } from 'socket.io';
-import { Adapter } from 'socket.io-adapter';
+import { Adapter, MessageType } from 'socket.io-adapter';
 import type { BroadcastOptions, ClusterMessage } from 'socket.io-adapter';
 
 /** Makes the adapter of one namespace. */
@@ -92,7 +92,8 @@ function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options
   const local = {
     onMessage: adapter.onMessage.bind(adapter),
     doPublish: adapter.doPublish.bind(adapter),
-    broadcast: adapter.broadcast.bind(adapter),
+    // Async, whatever its type says: it rejects when the packet cannot be encoded.
+    broadcast: adapter.broadcast.bind(adapter) as (packet: Packet, opts: BroadcastOptions) => unknown as (packet: Packet, opts: BroadcastOptions) => Promise<void>,
     addSockets: adapter.addSockets.bind(adapter),
     delSockets: adapter.delSockets.bind(adapter),
     disconnectSockets: adapter.disconnectSockets.bind(adapter),
@@ -105,7 +106,7 @@ function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options
       options.onEmitFailed(new TypeError('an event carries exactly one object'), 'payload');
       return;
     }
-    if (isHere(opts)) deliverHere(() => { local.broadcast(packet, onlyHere(opts)); }, options);
+    if (isHere(opts)) deliverHere(() => local.broadcast(packet, onlyHere(opts)), options);
     else if (opts.flags?.volatile) options.publishVolatile({ packet, rooms: [...opts.rooms], except: [...(opts.except ?? [])] });
     else route(entryType.broadcast, opts, { packet });
   };
@@ -123,7 +124,7 @@ function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options
   };
   // Requests between gateways stay on the adapter's Pub/Sub; anything else that reaches this point would bypass the order.
   adapter.doPublish = (message) =>
-    message.type >= 7 || 'requestId' in ((message as { data?: object }).data ?? {})
+    isRequest(message.type) || 'requestId' in ((message as { data?: object }).data ?? {})
       ? local.doPublish(message)
       : Promise.reject(new Error('critical messages take the routing script'));
   adapter.onMessage = (message, offset) => {
@@ -171,26 +172,30 @@ function prepare(message: ClusterMessage, offset: string, nsp: Namespace, option
   const { data } = message as { data?: { opts?: { rooms?: unknown; except?: unknown; flags?: unknown }; packet?: Packet; reason?: unknown } };
   const opts = data?.opts;
   if (!opts || !Array.isArray(opts.rooms) || !Array.isArray(opts.except)) throw new TypeError('entry without rooms or exceptions');
-  if (message.type === 3) {
+  if (message.type === MessageType.BROADCAST) {
     if (!Array.isArray(data.packet?.data)) throw new TypeError('entry without an event');
     const young = options.tooYoungFor(offset);
     if (young.length > 0) opts.except.push(...young);
   }
   // Whoever is disconnected is told why, before the connection closes.
-  if (message.type === 6 && typeof data.reason === 'object' && data.reason !== null) {
+  if (message.type === MessageType.DISCONNECT_SOCKETS && typeof data.reason === 'object' && data.reason !== null) {
     const target = nsp.local.to(opts.rooms as string[]).except(opts.except as string[]);
     target.emit('session:closed', data.reason);
   }
 }
 
+function isRequest(type: MessageType): boolean {
+  return type >= MessageType.FETCH_SOCKETS;
+}
+
 function isJoin(message: ClusterMessage): message is ClusterMessage & { data: { rooms: string[] } } {
-  return message.type === 4;
+  return message.type === MessageType.SOCKETS_JOIN;
 }
 
 function isLocalSocket(nsp: Namespace, opts: BroadcastOptions): boolean {
   if (opts.rooms.size !== 1) return false;
   const [room = ''] = opts.rooms;
-  return nsp.sockets.has(room as Socket['id']) || nsp.adapter.sids.has(room);
+  return nsp.sockets.has(room) || nsp.adapter.sids.has(room);
 }
 
 const onlyHere = (opts: BroadcastOptions): BroadcastOptions => ({ ...opts, flags: { ...opts.flags, local: true } });
@@ -203,11 +208,6 @@ function carriesOneObject(data: unknown, direct: boolean): boolean {
 }
 
 /** The official method is async: what cannot be encoded rejects there and must not end the process. */
-function deliverHere(deliver: () => unknown, options: RealmAdapterOptions): void {
-  try {
-    const done = deliver();
-    if (done instanceof Promise) done.catch((error: unknown) => { options.onEmitFailed(error, 'payload'); });
-  } catch (error) {
-    options.onEmitFailed(error, 'payload');
-  }
+function deliverHere(deliver: () => Promise<void>, options: RealmAdapterOptions): void {
+  deliver().catch((error: unknown) => { options.onEmitFailed(error, 'payload'); });
 }
