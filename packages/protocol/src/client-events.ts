@@ -5,6 +5,7 @@ import type { Acknowledgement } from './acknowledgement.ts';
 import { characterClientEvents } from './character.ts';
 import { chatClientEvents } from './chat.ts';
 import { combatClientEvents } from './combat.ts';
+import { firstMistake, wireOptions } from './mistakes.ts';
 import { partyClientEvents } from './party.ts';
 import { presenceClientEvents } from './presence.ts';
 import { isRefusalCode } from './refusals.ts';
@@ -47,36 +48,12 @@ export function isClientEventName(name: unknown): name is ClientEventName {
 
 /**
  * The payload of an event as a valid value; throws a Rejection with the path of the first mistake, in most cases
- * `payload/invalid`. Nothing of the input is kept in the error.
+ * `payload/invalid`. A schema's message that is a code of the catalogue is the code of the refusal. Nothing of the input
+ * is kept in the error.
  */
 export function parseClientPayload<E extends ClientEventName>(event: E, payload: unknown): ClientPayload<E> {
-  const result = v.safeParse(clientEvents[event].payload, payload, parseOptions);
-  if (result.success) return result.output as ClientPayload<E>;
-  throw rejectionOf(result.issues[0]);
-}
-
-const parseOptions = { abortEarly: true, abortPipeEarly: true } as const;
-
-/** A schema's message that is a code of the catalogue is the code of the refusal. */
-function rejectionOf(issue: v.BaseIssue<unknown>): Rejection {
-  const deepest = deepestOf(issue);
-  const path = pathOf(deepest);
-  return new Rejection(isRefusalCode(deepest.message) ? deepest.message : 'payload/invalid', path === '' ? {} : { path });
-}
-
-/** Of the alternatives of a union, the mistake of the one that came furthest. */
-function deepestOf(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
-  let deepest = issue;
-  for (const alternative of issue.issues ?? []) {
-    const candidate = deepestOf(alternative);
-    if ((candidate.path?.length ?? 0) > (deepest.path?.length ?? 0)) deepest = candidate;
-  }
-  return deepest;
-}
-
-const ownKey = /^[A-Za-z][A-Za-z0-9]{0,39}$/;
-
-/** The path in dots; a key that no schema can have named is the client's own and is shown as `?`. */
-function pathOf(issue: v.BaseIssue<unknown>): string {
-  return (issue.path ?? []).map(({ key }) => (typeof key === 'number' || (typeof key === 'string' && ownKey.test(key)) ? key : '?')).join('.');
+  const result = v.safeParse(clientEvents[event].payload, payload, wireOptions);
+  if (result.success) return result.output;
+  const { message, path } = firstMistake(result.issues[0]);
+  throw new Rejection(isRefusalCode(message) ? message : 'payload/invalid', path === '' ? {} : { path });
 }

@@ -102,6 +102,7 @@ export {
   deliveryClassOf,
   isAppEventName,
   isServerEventName,
+  parseServerPayload,
   type ReceivedServerEvents,
   serverEventNames,
   serverEvents,

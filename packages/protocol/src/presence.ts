@@ -4,9 +4,10 @@ import * as v from 'valibot';
 import { listOf } from './bounds.ts';
 import { isUserId, userIdSchema } from './ids.ts';
 import { presenceUserIdsMax } from './limits.ts';
-import { characterStatusSchema } from './shapes.ts';
+import { characterStatuses } from './shapes.ts';
 
-export const presenceSchema = v.object({ online: v.boolean(), status: characterStatusSchema });
+/** What one may know of another user; `offline` also for those of whom one may know nothing. */
+export const presenceSchema = v.object({ online: v.boolean(), status: v.picklist([...characterStatuses, 'offline']) });
 export type Presence = v.InferOutput<typeof presenceSchema>;
 
 /**

@@ -14,7 +14,7 @@ export interface Rate {
 
 const otherwisePerSecond = 20;
 
-const exceptions: { readonly [E in ClientEventName]?: Partial<Rate> } = {
+const exceptions: Readonly<Partial<Record<ClientEventName, Partial<Rate>>>> = {
   'chat:send': { ratePerSecond: 10, burst: 20 },
   'chat:typing': { ratePerSecond: 1 / 3, burst: 1, scope: 'channel' },
   'character:move': { ratePerSecond: 10, burst: 10, strikePerSecond: 60 },

@@ -12,7 +12,7 @@ export interface RefusalEntry {
   readonly retry: Retry;
   /** A hint in milliseconds; the refusal itself may carry a better one. */
   readonly retryAfterMs?: number;
-  /** Whether the connection ends with it. */
+  /** Whether a connection, or the attempt to make one, ends with it; as the answer to an event (`session:refresh`) it does not. */
   readonly closes: boolean;
   /** HTTP status where the refusal is an HTTP answer. */
   readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 429 | 503;

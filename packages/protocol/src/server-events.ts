@@ -6,6 +6,7 @@ import { chatServerEvents } from './chat.ts';
 import { combatServerEvents } from './combat.ts';
 import { guildServerEvents } from './guild.ts';
 import { appEventNameLengthMax } from './limits.ts';
+import { firstMistake, wireOptions } from './mistakes.ts';
 import { moderationServerEvents } from './moderation.ts';
 import { partyServerEvents } from './party.ts';
 import { presenceServerEvents } from './presence.ts';
@@ -39,14 +40,10 @@ export type ServerPayload<E extends ServerEventName> = v.InferOutput<(typeof ser
 export type ServerPayloadInput<E extends ServerEventName> = v.InferInput<(typeof serverEvents)[E]['schema']>;
 
 /** For Socket.IO's type parameters on the sending side: exactly one object per event, never a trailing string. */
-export type ServerToClientEvents = { [E in ServerEventName]: (payload: ServerPayload<E>) => void } & {
-  [E in AppEventName]: (payload: object) => void;
-};
+export type ServerToClientEvents = { [E in ServerEventName]: (payload: ServerPayload<E>) => void } & Record<AppEventName, (payload: object) => void>;
 
 /** For Socket.IO's type parameters on the receiving side: critical events bring their position as a second argument. */
-export type ReceivedServerEvents = { [E in ServerEventName]: (payload: ServerPayload<E>, position?: string) => void } & {
-  [E in AppEventName]: (payload: object, position?: string) => void;
-};
+export type ReceivedServerEvents = { [E in ServerEventName]: (payload: ServerPayload<E>, position?: string) => void } & Record<AppEventName, (payload: object, position?: string) => void>;
 
 export const serverEventNames = Object.keys(serverEvents) as readonly ServerEventName[];
 
@@ -65,4 +62,15 @@ export function isServerEventName(name: unknown): name is ServerEventName {
 /** The delivery class of an event; `critical` for those of backends, unless they say otherwise. */
 export function deliveryClassOf(name: ServerEventName | AppEventName): DeliveryClass {
   return isServerEventName(name) ? serverEvents[name].class : 'critical';
+}
+
+/**
+ * The payload of a built-in event as a valid value, without fields that this version does not know; throws a TypeError that
+ * names the event and the path of the first mistake, never the payload.
+ */
+export function parseServerPayload<E extends ServerEventName>(event: E, payload: unknown): ServerPayload<E> {
+  const result = v.safeParse(serverEvents[event].schema, payload, wireOptions);
+  if (result.success) return result.output;
+  const path = firstMistake(result.issues[0]).path;
+  throw new TypeError(path === '' ? `${event}: wrong form` : `${event}: wrong form at ${path}`);
 }

@@ -1,0 +1,121 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+
+import {
+  clientEventNames,
+  clientEvents,
+  defaultRateOf,
+  isClientEventName,
+  isServerEventName,
+  parseClientPayload,
+  parseServerPayload,
+  refusalCodes,
+  refusals,
+  Rejection,
+  serverEventNames,
+  serverEvents,
+} from '../src/index.ts';
+import * as limits from '../src/limits.ts';
+import { document, formsIn, rowsUnder, ruleIds } from './_document.ts';
+import { eventsWithSamples, samplesOf } from './_samples.ts';
+import { formsOf } from './_schemas.ts';
+
+const firstCells = (heading: string): (string | undefined)[] => rowsUnder(heading).map(([first]) => first);
+
+describe('the document and the code', () => {
+  it('name the same events from client to server', () => {
+    expect(firstCells('client event').sort()).toEqual([...clientEventNames].sort());
+  });
+
+  it('name the same events from server to client', () => {
+    expect(firstCells('server event').sort()).toEqual([...serverEventNames].sort());
+  });
+
+  it.each(rowsUnder('client event'))('give %s the same fields', (event = '', payload = '', answer = '') => {
+    if (!isClientEventName(event)) throw new Error(`no event ${event}`);
+    expect(formsIn(payload)).toEqual(formsOf(clientEvents[event].payload));
+    expect(formsIn(answer)).toEqual(formsOf(clientEvents[event].answer));
+  });
+
+  it.each(rowsUnder('server event'))('give %s the same fields and class', (event = '', payload = '', deliveryClass = '') => {
+    if (!isServerEventName(event)) throw new Error(`no event ${event}`);
+    expect(formsIn(payload)).toEqual(formsOf(serverEvents[event].schema));
+    expect(deliveryClass).toBe(serverEvents[event].class);
+  });
+
+  it('[REF1] have the same refusals', () => {
+    const inCode = refusalCodes.map((code) => {
+      const { retry, retryAfterMs, closes, status, message } = refusals[code];
+      return [code, retry, String(retryAfterMs ?? ''), closes ? 'yes' : '', String(status), message];
+    });
+    expect(rowsUnder('code').sort()).toEqual(inCode.sort());
+  });
+
+  it('speak of no refusal that is not in the catalogue', () => {
+    const feature = '(?:auth|client|server|session|payload|event|http|user|rate|room|chat|character|zone|combat|party|guild)';
+    const spoken = [...document.matchAll(new RegExp(`\`(${feature}/[a-z-]+)\``, 'g'))].map((match) => match[1] ?? '');
+    expect(spoken.filter((code) => !refusalCodes.includes(code as never))).toEqual([]);
+  });
+
+  it('have the same limits', () => {
+    const inCode = Object.entries(limits).map(([name, value]) => [name, value.toLocaleString('en')]);
+    expect(rowsUnder('limit').sort()).toEqual(inCode.sort());
+  });
+
+  it('[RAT1] [RAT3] have the same rates', () => {
+    const written = new Map(rowsUnder('rate of').map(([event = '', ...rate]) => [event, rate]));
+    const rowOf = (event: string): string => [event, `${event.split(':')[0] ?? ''}:*`, 'everything else'].find((name) => written.has(name)) ?? '';
+    for (const event of clientEventNames) {
+      const { ratePerSecond, burst, scope } = defaultRateOf(event);
+      const perSecond = ratePerSecond < 1 ? `1/${Math.round(1 / ratePerSecond)}` : String(ratePerSecond);
+      expect([event, perSecond, String(burst), scope]).toEqual([event, ...(written.get(rowOf(event)) ?? [])]);
+    }
+    expect([...written.keys()].filter((name) => !clientEventNames.map(rowOf).includes(name))).toEqual([]);
+  });
+
+  it('number every rule once, without holes', () => {
+    const byPrefix = Map.groupBy(ruleIds, (id) => id.replace(/[0-9]+$/, ''));
+    for (const [prefix, ids] of byPrefix) expect(ids).toEqual(ids.map((_, index) => `${prefix}${index + 1}`));
+    expect(ruleIds.length).toBeGreaterThan(70);
+  });
+});
+
+describe('the samples and the code', () => {
+  it('know the same events', () => {
+    expect(eventsWithSamples('valid')).toEqual([...clientEventNames].sort());
+    expect(eventsWithSamples('invalid')).toEqual([...clientEventNames].sort());
+    expect(eventsWithSamples('answers')).toEqual([...clientEventNames].sort());
+    expect(eventsWithSamples('received')).toEqual([...serverEventNames].sort());
+  });
+
+  it.each(samplesOf('valid'))('[PAY1] $file is accepted as it is', ({ event, content }) => {
+    if (!isClientEventName(event)) throw new Error(`no event ${event}`);
+    expect(parseClientPayload(event, content)).toEqual(content);
+  });
+
+  it.each(samplesOf('invalid'))('[ACK5] $file is refused', ({ event, content }) => {
+    if (!isClientEventName(event)) throw new Error(`no event ${event}`);
+    const { payload, refusal } = content as { payload: unknown; refusal: { code: string; path?: string } };
+    expect(refusalOf(() => parseClientPayload(event, payload))).toEqual(refusal);
+  });
+
+  it.each(samplesOf('answers'))('$file is an answer as it is', ({ event, content }) => {
+    if (!isClientEventName(event)) throw new Error(`no event ${event}`);
+    expect(v.parse(clientEvents[event].answer, content)).toEqual(content);
+  });
+
+  it.each(samplesOf('received'))('$file is an event as it is', ({ event, content }) => {
+    if (!isServerEventName(event)) throw new Error(`no event ${event}`);
+    expect(parseServerPayload(event, content)).toEqual(content);
+  });
+});
+
+function refusalOf(parse: () => unknown): { code: string; path?: string } {
+  try {
+    parse();
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error;
+    return { code: error.code, ...(error.path === undefined ? {} : { path: error.path }) };
+  }
+  throw new Error('the payload was accepted');
+}
