@@ -1,1 +1,3 @@
-export {};
+export { createGateway, type Gateway, type GatewayParts } from './app.ts';
+export { config, type GatewayConfig } from './config.ts';
+export { events } from './connection/events.ts';

@@ -1,0 +1,139 @@
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createVerifier } from '@skirmish/auth';
+import { createDatabase, loadPlayer } from '@skirmish/database';
+import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
+import { type IncarnationId, namespaceOf, type RealmId, realmIdSchema, socketsPerUserMax } from '@skirmish/protocol';
+import * as v from 'valibot';
+import { createRealmTransport } from './cluster/realm-transport.ts';
+import type { GatewayConfig } from './config.ts';
+import { PlayerCache } from './connection/player-cache.ts';
+import { adapterFor } from './connection/redis-adapter.ts';
+import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
+import { createHttpServer, createSocketServer } from './connection/server.ts';
+import { TokenBuckets } from './connection/token-buckets.ts';
+import type { GatewayContext } from './context.ts';
+import { createExpressApp } from './http/express-app.ts';
+import { statisticsOf } from './http/statistics.ts';
+import { createGatewayLogger } from './logger.ts';
+import { createGatewayMetrics } from './metrics.ts';
+import { addShutdownSteps, type Running } from './shutdown-steps.ts';
+
+/** A running gateway. Disposing it is the ordered stop. */
+export interface Gateway extends AsyncDisposable {
+  readonly publicPort: number;
+  readonly internalPort: number;
+  /** Of the first realm; another one after the cluster gave this gateway up. */
+  readonly incarnation: IncarnationId;
+  onIncarnation(listener: () => void): void;
+  readonly realms: readonly ServedRealm[];
+  stop(reason: string): Promise<void>;
+}
+
+/** Parts that a process brings itself, so that its signals work from the first moment. */
+export interface GatewayParts {
+  readonly logger?: Logger;
+  readonly health?: Health;
+  readonly shutdown?: Shutdown;
+}
+
+/** More authentications at a time than this are asked to come back a second later. */
+const connectingMax = 500;
+const sweepIntervalMs = 30_000;
+
+/**
+ * Starts a gateway and resolves when it serves players; rejects when a port is taken or Redis does not answer within 10 s, and
+ * leaves nothing running then.
+ *
+ * @example
+ * await using gateway = await createGateway(config.parse(process.env));
+ */
+export async function createGateway(config: GatewayConfig, parts: GatewayParts = {}): Promise<Gateway> {
+  const logger = parts.logger ?? createGatewayLogger(config);
+  const shutdown = parts.shutdown ?? createShutdown({ logger });
+  try {
+    return await start(config, logger, parts.health ?? createHealth(), shutdown);
+  } catch (error) {
+    await shutdown.run('the start failed');
+    throw error;
+  }
+}
+
+async function start(config: GatewayConfig, logger: Logger, health: Health, shutdown: Shutdown): Promise<Gateway> {
+  const metrics = createMetrics({ process: 'gateway' });
+  const realms: ServedRealm[] = [];
+  const gateway = createContext(config, logger, metrics, health, () => realms.reduce((sum, { sessions }) => sum + sessions.size, 0));
+  const running: Running = { realms, transports: [] };
+  addShutdownSteps(shutdown, gateway, running);
+
+  const internal = (running.internal = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics }));
+  const { transports } = running;
+  await connectRealms(gateway, metrics, internal.port, transports);
+  const http = (running.http = createHttpServer(createExpressApp({ ...gateway, statistics: statisticsOf(gateway, realms) })));
+  const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
+  const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), metrics: gateway.metrics });
+  for (const transport of transports) realms.push(await serveRealm(gateway, io, transport.realm, transport));
+  await listen(http, config);
+  running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
+  logger.info({ publicPort: portOf(http), internalPort: internal.port, realms: config.realms }, 'gateway is ready');
+
+  const stop = async (reason: string): Promise<void> => {
+    health.drain(reason);
+    await shutdown.run(reason);
+  };
+  return {
+    publicPort: portOf(http),
+    internalPort: internal.port,
+    get incarnation() {
+      return transports[0]?.incarnation() ?? ('' as IncarnationId);
+    },
+    onIncarnation: (listener) => { transports[0]?.onIncarnation(listener); },
+    realms,
+    stop,
+    [Symbol.asyncDispose]: () => stop('disposed'),
+  };
+}
+
+function createContext(config: GatewayConfig, logger: Logger, metrics: Metrics, health: Health, socketCount: () => number): GatewayContext {
+  const database = createDatabase({ url: config.databaseUrl, poolMax: config.databasePoolMax, applicationName: 'gateway', logger });
+  return {
+    config,
+    logger,
+    metrics: createGatewayMetrics({ logger, metrics, socketCount }),
+    health,
+    database,
+    verifier: createVerifier({ secret: config.jwtSecret, issuer: config.jwtIssuer, audience: config.jwtAudience, serviceAudience: config.jwtServiceAudience }),
+    players: new PlayerCache({ load: (query) => loadPlayer(database, query) }),
+    buckets: new TokenBuckets(config.rateLimitScale),
+    connecting: { count: 0 },
+  };
+}
+
+type Transport = Running['transports'][number];
+
+async function connectRealms(gateway: GatewayContext, metrics: Metrics, internalPort: number, transports: Transport[]): Promise<void> {
+  const { config, logger, health } = gateway;
+  const options = { ...config, address: `${config.internalHost}:${internalPort}`, version: '1', socketsPerUserMax };
+  for (const id of config.realms) {
+    const realm: RealmId = v.parse(realmIdSchema, id);
+    transports.push(await createRealmTransport({ realm, redisUrl: config.redisUrl, options, logger, metrics, health }));
+  }
+}
+
+/** Why no new connection is taken now; asked for every handshake, so it knows without asking anybody. */
+function closedBecause({ health, connecting }: GatewayContext): 'server/draining' | 'server/busy' | 'server/unavailable' | null {
+  const { ready, draining } = health.readiness();
+  if (draining) return 'server/draining';
+  if (!ready) return 'server/unavailable';
+  return connecting.count >= connectingMax ? 'server/busy' : null;
+}
+
+async function listen(http: HttpServer, { socketHost: host, socketPort: port }: GatewayConfig): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  http.once('error', reject);
+  http.listen({ host, port, backlog: 4_096 }, () => { resolve(undefined); });
+  await promise;
+  http.off('error', reject);
+}
+
+const portOf = (http: HttpServer): number => (http.address() as AddressInfo).port;

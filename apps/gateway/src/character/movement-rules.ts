@@ -1,0 +1,62 @@
+/** Where a character stands and how far it may have walked since. Distances are world units, angles radians. */
+export interface MoverState {
+  readonly seq: number;
+  readonly x: number;
+  readonly y: number;
+  readonly facing: number;
+  /** Distance that may still be covered at once; grows with time. */
+  readonly reserve: number;
+  readonly reserveAtMs: number;
+}
+
+export interface Move {
+  readonly seq: number;
+  readonly x: number;
+  readonly y: number;
+  readonly facing?: number | undefined;
+}
+
+export interface Bounds {
+  readonly width: number;
+  readonly height: number;
+}
+
+export type MoveDecision =
+  | { readonly kind: 'accepted'; readonly state: MoverState }
+  | { readonly kind: 'corrected'; readonly code: 'character/out-of-bounds' | 'character/too-fast' }
+  | { readonly kind: 'outdated' };
+
+export const movementLimits = {
+  speedMaxUnitsPerSecond: 50,
+  /** Clocks drift and packets bunch up: the reserve refills a little faster than a character walks. */
+  speedTolerance: 1.2,
+  /** The reserve is never greater, so that a displacement above it is always corrected, however long the silence was. */
+  displacementMaxUnits: 150,
+} as const;
+
+/** The state of a character that appears at a place: its first packets may come bunched, so the reserve is full. */
+export function appearAt(place: { x: number; y: number; facing?: number }, nowMs: number): MoverState {
+  return { seq: -1, x: place.x, y: place.y, facing: place.facing ?? 0, reserve: movementLimits.displacementMaxUnits, reserveAtMs: nowMs };
+}
+
+/**
+ * Decides one move: inside the zone, and no farther than the reserve of distance allows.
+ *
+ * The reserve refills at walking speed with a tolerance, so 5 units per 100 ms always pass, also after a pause of the
+ * network, and nobody is faster on the average. A `seq` that does not grow is outdated: an answer, but no effect.
+ */
+export function decideMove(state: MoverState, move: Move, bounds: Bounds, nowMs: number): MoveDecision {
+  if (move.seq <= state.seq) return { kind: 'outdated' };
+  if (move.x < 0 || move.y < 0 || move.x > bounds.width || move.y > bounds.height) {
+    return { kind: 'corrected', code: 'character/out-of-bounds' };
+  }
+  const elapsedMs = Math.max(0, nowMs - state.reserveAtMs);
+  const refill = (elapsedMs * movementLimits.speedMaxUnitsPerSecond * movementLimits.speedTolerance) / 1000;
+  const reserve = Math.min(movementLimits.displacementMaxUnits, state.reserve + refill);
+  const distance = Math.hypot(move.x - state.x, move.y - state.y);
+  if (distance > reserve) return { kind: 'corrected', code: 'character/too-fast' };
+  return {
+    kind: 'accepted',
+    state: { seq: move.seq, x: move.x, y: move.y, facing: move.facing ?? state.facing, reserve: reserve - distance, reserveAtMs: nowMs },
+  };
+}

@@ -1,0 +1,55 @@
+import { type ConfigValues, decimal, defineConfig, integer, list, optional, text, variables } from '@skirmish/config';
+import * as v from 'valibot';
+
+/** An origin as browsers send it: scheme, host and port, without a path and never `*`. */
+const originSchema = v.pipe(
+  v.string(),
+  v.maxLength(300),
+  v.check((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value),
+);
+
+/** Every environment variable of a gateway. */
+export const config = defineConfig({
+  nodeEnv: variables.nodeEnv,
+  logLevel: variables.logLevel,
+  socketHost: text('SOCKET_HOST', { description: 'Address on which players are served', default: '0.0.0.0' }),
+  socketPort: integer('SOCKET_PORT', { description: 'Port for players: Socket.IO and HTTP; 0 takes any free one', min: 0, max: 65_535, default: 3000 }),
+  socketCorsOrigin: optional(
+    list('SOCKET_CORS_ORIGIN', {
+      description: 'Origins whose pages may connect; without it only clients that send no Origin, that is native ones',
+      item: originSchema,
+      expectsItems: 'origins such as https://game.example.com, without a path,',
+      countMax: 100,
+      developmentDefault: 'http://localhost:3000,http://127.0.0.1:3000',
+      example: 'https://game.example.com',
+    }),
+  ),
+  internalHost: variables.internalHost,
+  internalPort: variables.internalPort,
+  redisUrl: variables.redisUrl,
+  queueRedisUrl: variables.queueRedisUrl,
+  databaseUrl: variables.databaseUrl,
+  databasePoolMax: variables.databasePoolMax,
+  realms: variables.realms,
+  jwtSecret: variables.jwtSecret,
+  jwtJwksUrl: variables.jwtJwksUrl,
+  jwtIssuer: variables.jwtIssuer,
+  jwtAudience: variables.jwtAudience,
+  jwtServiceAudience: variables.jwtServiceAudience,
+  rateLimitScale: decimal('RATE_LIMIT_SCALE', { description: 'Multiplies every limit of events and frames', min: 0.01, max: 10_000, default: 1 }),
+  pingIntervalMs: integer('PING_INTERVAL_MS', { description: 'Time between two heartbeats of a connection, milliseconds', min: 500, max: 300_000, default: 25_000 }),
+  pingTimeoutMs: integer('PING_TIMEOUT_MS', { description: 'Time for the answer to a heartbeat, milliseconds', min: 200, max: 300_000, default: 20_000 }),
+  payloadBytesMax: integer('PAYLOAD_BYTES_MAX', { description: 'Largest frame or POST body of a client, bytes', min: 4_096, max: 1_048_576, default: 65_536 }),
+  connectTimeoutMs: integer('CONNECT_TIMEOUT_MS', { description: 'Time from the transport to a joined realm, milliseconds', min: 500, max: 60_000, default: 8_000 }),
+  renewIntervalMs: integer('RENEW_INTERVAL_MS', { description: 'Time between two renewals in the registry, milliseconds', min: 100, max: 60_000, default: 3_000 }),
+  condemnAfterTicks: integer('CONDEMN_AFTER_TICKS', { description: 'Missed renewals after which a gateway is condemned', min: 2, max: 20, default: 3 }),
+  epochGraceMs: integer('EPOCH_GRACE_MS', { description: 'Time for re-registration after Redis came back empty, milliseconds', min: 100, max: 60_000, default: 5_000 }),
+  resumeWindowMs: integer('RESUME_WINDOW_MS', { description: 'How long a lost connection can be resumed, milliseconds', min: 1_000, max: 3_600_000, default: 120_000 }),
+  inboxRetentionMs: integer('INBOX_RETENTION_MS', { description: 'How long entries stay in an inbox, milliseconds', min: 1_000, max: 3_600_000, default: 60_000 }),
+  readBlockMs: integer('READ_BLOCK_MS', { description: 'Longest wait of one read of the inbox, milliseconds', min: 10, max: 10_000, default: 1_000 }),
+  readCoalesceMs: integer('READ_COALESCE_MS', { description: 'Pause between two reads of a busy inbox, milliseconds', min: 0, max: 100, default: 3 }),
+  drainTimeoutMs: integer('DRAIN_TIMEOUT_MS', { description: 'Time over which the connections are closed on a stop, milliseconds', min: 0, max: 300_000, default: 4_000 }),
+});
+
+/** The typed configuration of a gateway. */
+export type GatewayConfig = ConfigValues<typeof config>;

@@ -1,0 +1,55 @@
+import type { RealmContext } from '../context.ts';
+import { roomsOf } from '../room/room-access.ts';
+import { welcome } from '../session/welcome.ts';
+import { claimantOf } from '../zone/claimant.ts';
+import type { Arrivals } from './authenticate.ts';
+import { createDispatch } from './dispatch.ts';
+import { emitDirect } from './redis-adapter.ts';
+import type { Session, SocketWithAuth } from './session.ts';
+
+/**
+ * Makes the listener for sockets that joined the realm. All in one turn: welcome, rooms, zone, listeners, so that nothing comes
+ * before the welcome and nothing is missed after it. The listeners are the same functions for all sockets.
+ */
+export function createArrive(realm: RealmContext, arrivals: Arrivals): (socket: SocketWithAuth) => void {
+  const dispatch = createDispatch(realm);
+  const { metrics, logger } = realm.gateway;
+
+  function depart(this: SocketWithAuth, reason: string): void {
+    const session = realm.sessions.remove(this.id);
+    if (!session) return;
+    const claimant = claimantOf(session);
+    if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
+    realm.transport.disconnected(this.id);
+    const { userId, socketId } = session;
+    metrics.report('socket-disconnected', { realm: realm.realm, reason }, { userId, socketId, lastedMs: Date.now() - session.connectedAtMs });
+  }
+
+  return (socket) => {
+    const session = arrivals.get(socket.id);
+    arrivals.delete(socket.id);
+    if (!session) return void socket.conn.close();
+    realm.sessions.add(session);
+    socket.onAny(dispatch);
+    socket.on('disconnect', depart);
+    const rooms = roomsOf(session.player);
+    Promise.resolve(socket.join(rooms)).catch((err: unknown) => {
+      // Without its rooms a socket would be deaf, and nobody would notice.
+      logger.error({ err, userId: session.userId }, 'a socket could not join its rooms');
+      socket.conn.close();
+    });
+    const snapshot = enterZone(realm, session);
+    welcome(realm, session, rooms);
+    if (snapshot) emitDirect(socket, 'zone:tick', snapshot());
+    metrics.connectSeconds.observe((Date.now() - socket.handshake.issued) / 1000);
+    const { userId, characterId, socketId } = session;
+    metrics.report('socket-connected', { realm: realm.realm, transport: socket.conn.transport.name }, { userId, characterId, socketId });
+  };
+}
+
+function enterZone(realm: RealmContext, session: Session): (() => object) | null {
+  const claimant = claimantOf(session);
+  if (!claimant || !session.player.character) return null;
+  const zone = realm.zones.enter(session.player.character.zone, claimant);
+  return () => realm.zones.snapshot(zone);
+}

@@ -1,0 +1,111 @@
+import { toRejection } from '@skirmish/database';
+import { type ClientEventName, type ClientPayload, isClientEventName, parseClientPayload, refusals, Rejection } from '@skirmish/protocol';
+import type { Call, RealmContext } from '../context.ts';
+import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
+import { closeSession } from './close-session.ts';
+import type { EventRow } from './event-row.ts';
+import { type EventTable, events } from './events.ts';
+import type { Session, SocketWithAuth } from './session.ts';
+
+/** A handler that takes longer is answered for: the client may send the same command again. */
+const handlerTimeoutMs = 5_000;
+
+type Row = EventRow<ClientEventName>;
+type Payload = ClientPayload<ClientEventName>;
+
+/**
+ * Makes the one listener that all sockets of a realm share (`socket.onAny`): parse, limit, authorise, handle, acknowledge.
+ *
+ * Whatever a client sends and whatever a handler throws, the process lives and the client gets exactly one answer: through its
+ * callback if it gave one, else a refusal arrives as `session:refused`.
+ */
+export function createDispatch(realm: RealmContext, table: EventTable = events): (this: SocketWithAuth, event: unknown, ...args: unknown[]) => void {
+  return function dispatch(event, ...args) {
+    const session = realm.sessions.get(this.id);
+    if (!session) return;
+    const last = args.at(-1);
+    const answer = typeof last === 'function' ? (last as Answer) : null;
+    if (answer) args.pop();
+    const reply: Reply = { socket: this, event: String(event), answer };
+    try {
+      receive(realm, session, table, event, args, reply);
+    } catch (error) {
+      answerError(realm, reply, error);
+    }
+  };
+}
+
+function receive(realm: RealmContext, session: Session, table: EventTable, event: unknown, args: readonly unknown[], reply: Reply): void {
+  const row = isClientEventName(event) ? (table[event] as Row | undefined) : undefined;
+  if (!isClientEventName(event) || !row) throw new Rejection('event/unknown');
+  const call: Call = { realm, session, event, receivedAtMs: performance.now() };
+  const payload = parse(event, args);
+  limit(call, row, payload);
+  if (row.order === 'at-once') {
+    void run(call, row, payload, reply);
+  } else if (!session.turns.take(() => run(call, row, payload, reply))) {
+    throw new Rejection('server/busy');
+  }
+}
+
+function parse(event: ClientEventName, args: readonly unknown[]): Payload {
+  if (args.length > 1) throw new Rejection('payload/invalid');
+  return parseClientPayload(event, args[0]);
+}
+
+/** The steady rate and its burst; where surplus is coalesced, only what is above the strike rate is refused. */
+function limit({ realm, session }: Call, { limit: rate }: Row, payload: Payload): void {
+  const { buckets } = realm.gateway;
+  const name = rate.scope === 'channel' && 'channel' in payload ? `${rate.bucket} ${payload.channel.kind} ${payload.channel.id}` : rate.bucket;
+  const strike = rate.strikePerSecond;
+  const bounds = strike === undefined ? rate : { ratePerSecond: strike, burst: strike };
+  const retryAfterMs = buckets.take(session.userId, name, bounds, Date.now());
+  if (retryAfterMs > 0) throw new Rejection('rate/limited', { retryAfterMs });
+}
+
+async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promise<void> {
+  const { calls, gateway } = call.realm;
+  calls.count += 1;
+  try {
+    const data = await withinTime(answerOf(call, row, payload));
+    acknowledge(reply, data, gateway.metrics);
+    gateway.metrics.eventSeconds.observe({ event: call.event, outcome: 'accepted' }, (performance.now() - call.receivedAtMs) / 1000);
+  } catch (error) {
+    const outcome = answerError(call.realm, reply, error);
+    gateway.metrics.eventSeconds.observe({ event: call.event, outcome }, (performance.now() - call.receivedAtMs) / 1000);
+  } finally {
+    calls.count -= 1;
+  }
+}
+
+async function answerOf(call: Call, row: Row, payload: Payload): Promise<unknown> {
+  await row.may(call, payload);
+  return row.handle(call, payload);
+}
+
+async function withinTime(work: Promise<unknown>): Promise<unknown> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => { reject(new Rejection('server/unavailable')); }, handlerTimeoutMs);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Never throws: what cannot be answered is logged. */
+function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refused' | 'failed' {
+  const { metrics } = realm.gateway;
+  const rejection = toRejection(error);
+  const failed = rejection.code === 'server/internal';
+  const event = isClientEventName(reply.event) ? reply.event : 'other';
+  if (failed) metrics.report('event-failed', { event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });
+  else metrics.report('event-refused', { event, code: rejection.code });
+  try {
+    refuse(reply, rejection.toRefusal());
+    if (refusals[rejection.code].closes) closeSession(reply.socket, rejection.code);
+  } catch (err) {
+    metrics.report('answer-unsendable', { event }, { err });
+  }
+  return failed ? 'failed' : 'refused';
+}

@@ -1,0 +1,31 @@
+import { defaultRateOf } from '@skirmish/protocol';
+import type { ClientEventName } from '@skirmish/protocol';
+import { onMove } from '../character/on-move.ts';
+import { channelMembers, unmutedMembers } from '../chat/channel-access.ts';
+import { onSend } from '../chat/on-send.ts';
+import { onTyping } from '../chat/on-typing.ts';
+import { onAct, participants } from '../combat/on-act.ts';
+import { onStart, withOpponentsHere } from '../combat/on-start.ts';
+import { onPing } from '../session/on-ping.ts';
+import { onRefresh } from '../session/on-refresh.ts';
+import { onRoster } from '../zone/on-roster.ts';
+import { inOwnZone } from '../zone/own-zone.ts';
+import { anyone, type EventRow } from './event-row.ts';
+
+/** A row for each event that is answered; any other name is `event/unknown`. */
+export type EventTable = { readonly [E in ClientEventName]?: EventRow<E> };
+
+/**
+ * Every event that this gateway answers: its limit per user (times `RATE_LIMIT_SCALE`), whether it waits for its turn, who may
+ * send it, and who handles it. The schema of each payload is the one of the same name in `packages/protocol`.
+ */
+export const events = {
+  'session:ping': { limit: defaultRateOf('session:ping'), order: 'at-once', may: anyone, handle: onPing },
+  'session:refresh': { limit: defaultRateOf('session:refresh'), order: 'at-once', may: anyone, handle: onRefresh },
+  'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: unmutedMembers, handle: onSend },
+  'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: channelMembers, handle: onTyping },
+  'character:move': { limit: defaultRateOf('character:move'), order: 'at-once', may: anyone, handle: onMove },
+  'zone:roster': { limit: defaultRateOf('zone:roster'), order: 'at-once', may: inOwnZone, handle: onRoster },
+  'combat:start': { limit: defaultRateOf('combat:start'), order: 'in-turn', may: withOpponentsHere, handle: onStart },
+  'combat:act': { limit: defaultRateOf('combat:act'), order: 'in-turn', may: participants, handle: onAct },
+} as const satisfies EventTable;

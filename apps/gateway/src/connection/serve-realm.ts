@@ -1,0 +1,56 @@
+import { namespaceOf, type RealmId } from '@skirmish/protocol';
+import { createLaneProducer } from '@skirmish/queue';
+import { createRedis } from '@skirmish/redis';
+import type { Server } from 'socket.io';
+import type { RealmTransport } from '../cluster/realm-transport-types.ts';
+import type { GatewayContext, RealmContext } from '../context.ts';
+import { RoomService } from '../room/room-service.ts';
+import { Zones } from '../zone/zones.ts';
+import { createArrive } from './arrive.ts';
+import { type Arrivals, createAuthenticate } from './authenticate.ts';
+import type { RealmNamespace } from './session.ts';
+import { Sessions } from './sessions.ts';
+
+/** A realm that is being served, and how to end that. */
+export interface ServedRealm extends RealmContext {
+  /** Ends the lanes' producers and their connection; call it last. */
+  close(): Promise<void>;
+}
+
+/** Serves one realm: its namespace with authentication, sessions, rooms, zones and lanes. Resolves when the cluster knows it. */
+export async function serveRealm(gateway: GatewayContext, io: Server, realm: RealmId, transport: RealmTransport): Promise<ServedRealm> {
+  const { metrics, config, logger } = gateway;
+  const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
+  const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
+  const context: RealmContext = {
+    gateway,
+    realm,
+    nsp,
+    transport,
+    sessions: new Sessions(),
+    rooms: new RoomService({
+      nsp,
+      emitter: transport.emitter,
+      population: (zone) => transport.population(zone),
+      report: (event, kind) => { metrics.report(event, { kind }); },
+    }),
+    zones: new Zones({
+      nsp,
+      transport,
+      onUnreadable: () => { metrics.report('position-refused', { realm }); },
+      onPublished: () => { metrics.ticksPublished.inc(); },
+    }),
+    lanes: { combat: createLaneProducer({ redis, realm, queue: 'combat', logger }), chat: createLaneProducer({ redis, realm, queue: 'chat', logger }) },
+    calls: { count: 0 },
+  };
+  const arrivals: Arrivals = new Map();
+  nsp.use(createAuthenticate(context, arrivals));
+  nsp.on('connection', createArrive(context, arrivals));
+  await transport.start(nsp as never);
+  context.zones.start();
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close()]);
+    redis.disconnect();
+  };
+  return { ...context, close };
+}

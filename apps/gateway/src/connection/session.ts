@@ -1,0 +1,39 @@
+import type { CharacterId, ClientToServerEvents, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { Player } from '@skirmish/database';
+import type { Namespace, Socket } from 'socket.io';
+import { Turns } from './turns.ts';
+
+/** What other gateways see of a socket when they ask for it: as little as identifies the player, and nothing secret. */
+export interface SocketData {
+  userId: UserId;
+  characterId: CharacterId | null;
+}
+
+type NoEvents = Record<string, never>;
+
+/** A socket whose token was verified: its `data` names the player. */
+export type SocketWithAuth = Socket<ClientToServerEvents, ServerToClientEvents, NoEvents, SocketData>;
+
+/** The Socket.IO namespace of one realm. */
+export type RealmNamespace = Namespace<ClientToServerEvents, ServerToClientEvents, NoEvents, SocketData>;
+
+/** One connected socket of a player, as this gateway knows it. */
+export interface Session {
+  readonly socket: SocketWithAuth;
+  readonly socketId: string;
+  readonly userId: UserId;
+  readonly characterId: CharacterId | null;
+  readonly connectedAtMs: number;
+  /** Realm-clock position from which this session is complete. */
+  readonly position: string;
+  /** The client asked to resume an earlier session. */
+  readonly resumeAttempted: boolean;
+  readonly turns: Turns;
+  player: Player;
+  tokenExpiresAtMs: number;
+}
+
+/** Makes the session of a socket that passed authentication. */
+export function createSession(parts: Omit<Session, 'socketId' | 'turns'>): Session {
+  return { ...parts, socketId: parts.socket.id, turns: new Turns() };
+}

@@ -1,0 +1,49 @@
+import type { Verifier } from '@skirmish/auth';
+import type { Database } from '@skirmish/database';
+import type { Health, Logger } from '@skirmish/observability';
+import type { ClientEventName, RealmId } from '@skirmish/protocol';
+import type { LaneProducer } from '@skirmish/queue';
+import type { RealmTransport } from './cluster/realm-transport-types.ts';
+import type { GatewayConfig } from './config.ts';
+import type { PlayerCache } from './connection/player-cache.ts';
+import type { RealmNamespace, Session } from './connection/session.ts';
+import type { Sessions } from './connection/sessions.ts';
+import type { TokenBuckets } from './connection/token-buckets.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { RoomService } from './room/room-service.ts';
+import type { Zones } from './zone/zones.ts';
+
+/** What belongs to the whole gateway. */
+export interface GatewayContext {
+  readonly config: GatewayConfig;
+  readonly logger: Logger;
+  readonly metrics: GatewayMetrics;
+  readonly health: Health;
+  readonly database: Database;
+  readonly verifier: Verifier;
+  readonly players: PlayerCache;
+  readonly buckets: TokenBuckets;
+  readonly connecting: { count: number };
+}
+
+/** What belongs to one realm of it. */
+export interface RealmContext {
+  readonly gateway: GatewayContext;
+  readonly realm: RealmId;
+  readonly nsp: RealmNamespace;
+  readonly transport: RealmTransport;
+  readonly sessions: Sessions;
+  readonly rooms: RoomService;
+  readonly zones: Zones;
+  readonly lanes: { readonly combat: LaneProducer<'combat'>; readonly chat: LaneProducer<'chat'> };
+  /** Calls that have not been answered. */
+  readonly calls: { count: number };
+}
+
+/** One event of a client on its way through the gateway. */
+export interface Call {
+  readonly realm: RealmContext;
+  readonly session: Session;
+  readonly event: ClientEventName;
+  readonly receivedAtMs: number;
+}

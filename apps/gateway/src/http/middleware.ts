@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { toRejection } from '@skirmish/database';
+import type { Logger } from '@skirmish/observability';
+import { Rejection } from '@skirmish/protocol';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
+import { refuse } from './envelope.ts';
+
+const requestIdForm = /^[A-Za-z0-9_.-]{1,64}$/;
+
+/** Gives each request an id, the caller's own where it is sound, and answers with it. */
+export const requestId: RequestHandler = (request, response, next) => {
+  const given = request.get('x-request-id');
+  const id = given !== undefined && requestIdForm.test(given) ? given : randomUUID();
+  response.locals['requestId'] = id;
+  response.set('x-request-id', id);
+  next();
+};
+
+/** For everything that no route took. */
+export const notFound: RequestHandler = (_request, response) => {
+  refuse(response, new Rejection('http/not-found'));
+};
+
+/** The last handler: whatever was thrown becomes an answer in the envelope, and our own mistakes a log line. */
+export function createErrorHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) return void next(error);
+    const rejection = bodyRejection(error) ?? toRejection(error);
+    if (rejection.code === 'server/internal') {
+      logger.error({ err: error, requestId: response.locals['requestId'] as unknown, req: request }, 'a request failed');
+    }
+    refuse(response, rejection);
+  };
+}
+
+/** What Express says about bodies that it could not read. */
+function bodyRejection(error: unknown): Rejection | null {
+  if (typeof error !== 'object' || error === null || !('type' in error) || !('status' in error)) return null;
+  if (error.status === 413) return new Rejection('payload/too-large');
+  return typeof error.status === 'number' && error.status < 500 ? new Rejection('payload/invalid') : null;
+}

@@ -1,0 +1,43 @@
+import { type Counter, createReporter, durationBuckets, type Histogram, type Logger, type Metrics, type Reporter } from '@skirmish/observability';
+
+/** What happens at the edge: one call writes the log line and counts it. */
+const events = {
+  'socket-connected': { message: 'a socket connected', level: 'info', labels: ['realm', 'transport'] },
+  'socket-disconnected': { message: 'a socket disconnected', level: 'info', labels: ['realm', 'reason'] },
+  'connect-refused': { message: 'a connection was refused', level: 'info', labels: ['code'] },
+  'handshake-refused': { message: 'a handshake was refused', level: 'debug', labels: ['code'] },
+  'connection-cut': { message: 'a connection was cut by the packet guard', level: 'warn', labels: ['reason'] },
+  'session-closed': { message: 'a session was closed by us', level: 'info', labels: ['code'] },
+  'event-refused': { message: 'an event was refused', level: 'debug', labels: ['event', 'code'] },
+  'event-failed': { message: 'an event handler failed', level: 'error', labels: ['event'] },
+  'answer-unsendable': { message: 'an answer could not be written', level: 'error', labels: ['event'] },
+  'room-joined': { message: 'a socket joined a room', level: 'debug', labels: ['kind'] },
+  'room-left': { message: 'a socket left a room', level: 'debug', labels: ['kind'] },
+  'position-refused': { message: 'a publication of positions was refused', level: 'warn', labels: ['realm'] },
+  'sockets-over-limit': { message: 'the oldest sockets of a user are closed', level: 'info', labels: ['realm'] },
+} as const;
+
+export interface GatewayMetrics {
+  readonly report: Reporter<typeof events>;
+  /** Time from the arrival of an event to its answer. */
+  readonly eventSeconds: Histogram<'event' | 'outcome'>;
+  readonly connectSeconds: Histogram;
+  readonly ticksPublished: Counter;
+}
+
+/** The figures and business events of the edge. */
+export function createGatewayMetrics(parts: { readonly logger: Logger; readonly metrics: Metrics; readonly socketCount: () => number }): GatewayMetrics {
+  const { logger, metrics, socketCount } = parts;
+  metrics.gauge({ name: 'sockets', help: 'Connected sockets', collect: socketCount });
+  return {
+    report: createReporter({ logger, metrics, events }),
+    eventSeconds: metrics.histogram({
+      name: 'event_seconds',
+      help: 'Time from the arrival of an event to its answer',
+      labels: ['event', 'outcome'],
+      buckets: durationBuckets,
+    }),
+    connectSeconds: metrics.histogram({ name: 'connect_seconds', help: 'Time from CONNECT to the welcome', buckets: durationBuckets }),
+    ticksPublished: metrics.counter({ name: 'zone_publications_total', help: 'Publications of positions to other gateways' }),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Player } from '@skirmish/database';
+import { combatantsMax, parseRoom, partyMembersMax, type RoomName, roomOf, socketsPerUserMax } from '@skirmish/protocol';
+
+/** Whether a player belongs in a room: decided from what the server knows, never from what a client says. */
+export function mayBeIn(player: Player, room: RoomName): boolean {
+  const parsed = parseRoom(room);
+  switch (parsed?.kind) {
+    case 'realm':
+      return true;
+    case 'user':
+      return parsed.id === player.userId;
+    case 'zone':
+      return parsed.id === player.character?.zone.id;
+    case 'guild':
+      return parsed.id === player.guild?.id;
+    case 'combat':
+      return player.combats.some((id) => id === parsed.id);
+    // Spectators and parties have no membership in this gateway yet.
+    case 'combat-watch':
+    case 'party':
+    case undefined:
+      return false;
+  }
+}
+
+/** The rooms that a player is in from the first moment. */
+export function roomsOf(player: Player): RoomName[] {
+  return [
+    roomOf.realm,
+    roomOf.user(player.userId),
+    ...(player.character ? [roomOf.zone(player.character.zone.id)] : []),
+    ...(player.guild ? [roomOf.guild(player.guild.id)] : []),
+    ...player.combats.map((id) => roomOf.combat(id)),
+  ];
+}
+
+/** Most members of a room, or null where its members are bounded elsewhere. */
+export function sizeMaxOf(player: Player, room: RoomName): number | null {
+  switch (parseRoom(room)?.kind) {
+    case 'user':
+      return socketsPerUserMax;
+    case 'zone':
+      return player.character?.zone.capacity ?? null;
+    case 'combat':
+      return combatantsMax;
+    case 'party':
+      return partyMembersMax;
+    case 'guild':
+    case 'realm':
+    case 'combat-watch':
+    case undefined:
+      return null;
+  }
+}
