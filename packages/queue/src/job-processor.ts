@@ -8,7 +8,7 @@ import { jobNames } from './doorbell.ts';
 import { pushToLane } from './lane-push.ts';
 import type { PushContext } from './lane-push.ts';
 import { runLane } from './run-lane.ts';
-import type { LaneRunner } from './run-lane.ts';
+import type { LaneRunner } from './run-head.ts';
 
 const doorbellSchema = v.object({ v: v.number(), key: v.string() });
 const timerSchema = v.object({ v: v.number(), key: v.string(), kind: v.string(), body: v.unknown() });
@@ -46,7 +46,7 @@ async function answerDoorbell<Q extends LaneQueueName>(
     return;
   }
   const { key } = data.output;
-  const turn = await runLane(o.runner, key, { outer, failures: Math.max(0, job.attemptsStarted - 1) });
+  const turn = await runLane(o.runner, key, { outer, returns: Math.max(0, job.attemptsStarted - 1) });
   if (turn.end === 'again') await o.push.doorbell.ring(key);
   if (turn.end === 'wait') {
     // The doorbell itself waits, keeps its deduplication key, and holds no place of the worker meanwhile.

@@ -37,7 +37,7 @@ export function readRecord<Q extends LaneQueueName>(queue: Q, raw: string, tries
   if (!outer.success) throw new UnreadableRecord(`the record is not one of version ${recordVersion}: ${pathOf(outer.issues)}`);
   const { kind, key, position, pushedAtMs, userId, commandId } = outer.output;
   if (!isKindOf(queue, kind)) throw new UnreadableRecord(`the queue ${queue} has no such kind of command`);
-  const body = v.safeParse(laneCommands[kind].body as v.GenericSchema, outer.output.body);
+  const body = v.safeParse(laneCommands[kind].body, outer.output.body);
   if (!body.success) throw new UnreadableRecord(`the body is not one of ${kind}: ${pathOf(body.issues)}`);
   return {
     queue,

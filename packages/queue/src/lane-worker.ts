@@ -17,6 +17,7 @@ import type { SweepLimits } from './sweeper.ts';
 const maxStalledCount = 1_000_000;
 const stalledCheckMs = 1000;
 const closeTimeoutMsDefault = 5000;
+const cancelTimeoutMs = 500;
 
 export interface LaneWorkerOptions<Q extends LaneQueueName> {
   readonly redisUrl: string;
@@ -36,7 +37,7 @@ export interface LaneWorkerOptions<Q extends LaneQueueName> {
   readonly metrics?: Metrics;
   /** True when the surroundings failed (database away, time limits): the command waits at its head and no try is counted. */
   readonly isInfrastructureError: (error: unknown) => boolean;
-  /** Told before a command goes to the dead list, at least once; at most 2 s, its errors are logged. */
+  /** Told before a command goes to the dead list, at least once; it has 4 s. The command waits while the infrastructure is away. */
   readonly onDead?: (command: LaneCommand<LaneKindOf<Q>>, error: Error) => Promise<void>;
   readonly sweep?: Partial<SweepLimits>;
 }
@@ -81,17 +82,24 @@ export function createLaneWorker<Q extends LaneQueueName>(options: LaneWorkerOpt
   });
   watch(worker, { queue, logger, metrics });
   const sweeper = startSweeper({ redis, keys, queue, doorbell, metrics, logger, limits: { ...sweepLimits, ...options.sweep } });
-  const close = async (timeoutMs = closeTimeoutMsDefault): Promise<void> => {
+  let closing: Promise<void> | undefined;
+  const end = async (timeoutMs: number): Promise<void> => {
     stopping = true;
     const orderly = (async (): Promise<void> => {
       await worker.close();
       await sweeper.stop();
       await doorbell.close();
     })();
-    if (!(await endsWithin(orderly, timeoutMs))) logger.warn({ queue, timeoutMs }, 'lane worker cut off');
+    if (!(await endsWithin(orderly, timeoutMs))) {
+      logger.warn({ queue, timeoutMs }, 'lane worker cut off');
+      // Steps that hear their signal hand their lanes over at once; the others' lanes wait for the lock to run out.
+      worker.cancelAllJobs('the worker closes');
+      await endsWithin(orderly, cancelTimeoutMs);
+    }
     // Rejects what still waits for Redis, so nothing of this worker outlives it.
     redis.disconnect();
   };
+  const close = (timeoutMs = closeTimeoutMsDefault): Promise<void> => (closing ??= end(timeoutMs));
   return {
     ready: async () => {
       await worker.waitUntilReady();
