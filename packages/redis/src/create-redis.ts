@@ -25,9 +25,15 @@ export interface RedisSettings {
   logger?: RedisLogger;
   /** Limit of one command, milliseconds; default 3,000. Not for `worker` and `subscriber`. */
   commandTimeoutMs?: number;
+  /**
+   * A connection that waits for an answer and hears nothing for so long is opened anew, milliseconds: the only cure of a half-open
+   * one. Default 5,000; for `worker` 12,000, because it blocks up to 10,000. Not for `subscriber`.
+   */
+  socketTimeoutMs?: number;
 }
 
 const reconnectDelayMsMax = 1000;
+const socketTimeoutMsOf = { command: 5000, queue: 5000, worker: 12_000 } as const;
 
 /** Delay before attempt `times`, milliseconds: doubles from 50 to 1,000, with 30 % jitter so that processes do not return in step. */
 export function reconnectDelayMs(times: number, random: () => number = Math.random): number {
@@ -48,6 +54,7 @@ export function redisOptions(settings: RedisSettings) {
     maxRetriesPerRequest: null,
     enableOfflineQueue: waits,
     ...(waits ? {} : { commandTimeout: settings.commandTimeoutMs ?? 3000 }),
+    ...(settings.role === 'subscriber' ? {} : { socketTimeout: settings.socketTimeoutMs ?? socketTimeoutMsOf[settings.role] }),
   } satisfies RedisOptions;
 }
 
