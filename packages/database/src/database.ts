@@ -1,12 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { ConnectionPool, type PoolStats } from './connection-pool.ts';
+import type { DatabaseLogger } from './database-logger.ts';
 import type { Schema } from './schema.ts';
-
-/** What this package reports; a pino logger fits. */
-export interface DatabaseLogger {
-  info(details: object, message: string): void;
-  warn(details: object, message: string): void;
-}
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database`. */

@@ -1,4 +1,5 @@
-export { createDatabase, type Database, type DatabaseLogger, type DatabaseOptions } from './database.ts';
+export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+export type { DatabaseLogger } from './database-logger.ts';
 export type { PoolStats } from './connection-pool.ts';
 export { ensureDevelopmentUser } from './ensure-development-user.ts';
 export { isInfrastructureError, toRejection } from './errors.ts';

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, DatabaseLogger } from './database.ts';
+import type { Database } from './database.ts';
+import type { DatabaseLogger } from './database-logger.ts';
 import { sqlStateOf } from './errors.ts';
 import { migrations as released } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';

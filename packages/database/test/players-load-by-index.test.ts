@@ -141,7 +141,7 @@ describe('with many rows', () => {
     await sql`insert into combatants (combat_id, character_id, user_id, name, side, health, health_max, open)
       select 'many' || n, 'c1', 'p' || n % 5000, '', 0, 0, 1, n % 10 = 0 from generate_series(1, ${rows}::int) n`.execute(db);
     await sql`insert into chat_messages (message_id, realm, channel_kind, channel_id, from_user_id, from_name, text, status, sent_at_ms, command_id, fingerprint)
-      select gen_random_uuid(), 'main', 'zone', 'z' || n % 100, 'many' || n % 1000, '', 'hi', 'delivered', n, 'k' || n, 'f' || n % 50
+      select gen_random_uuid(), 'main', case when n % 2 = 0 then 'zone' else 'whisper' end, 'z' || n % 100, 'many' || n % 1000, '', 'hi', 'delivered', n, 'k' || n, 'f' || n % 50
       from generate_series(1, ${rows}::int) n`.execute(db);
     await sql`insert into mailbox (realm, user_id, event, payload, delivered_at_ms)
       select 'main', 'many' || n % 1000, 'app:x', '{}', case when n % 10 > 0 then n end from generate_series(1, ${rows}::int) n`.execute(db);
@@ -167,6 +167,13 @@ describe('with many rows', () => {
       'chat_messages_of_channel',
       sql`select * from chat_messages where realm = 'main' and channel_kind = 'zone' and channel_id = 'z7' and status = 'delivered'
         and message_id < '0192f000-0000-7000-8000-000000000000' order by message_id desc limit 51`,
+    ],
+    [
+      'what two users whispered',
+      'chat_messages_of_pair',
+      sql`select * from chat_messages where realm = 'main' and channel_kind = 'whisper' and status = 'delivered'
+        and least(channel_id, from_user_id) = least('many7', 'z7') and greatest(channel_id, from_user_id) = greatest('many7', 'z7')
+        order by message_id desc limit 51`,
     ],
     ['a chat command', 'chat_messages_by_command', sql`select * from chat_messages where from_user_id = 'many7' and command_id = 'k7' and sent_at_ms > 1`],
     [

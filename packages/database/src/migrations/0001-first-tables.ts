@@ -92,6 +92,9 @@ create table chat_messages (
   check ((status = 'refused') = (text is null))
 );
 create index chat_messages_of_channel on chat_messages (realm, channel_kind, channel_id, message_id) where status = 'delivered';
+create index chat_messages_of_pair
+  on chat_messages (realm, least(channel_id, from_user_id), greatest(channel_id, from_user_id), message_id)
+  where channel_kind = 'whisper' and status = 'delivered';
 create index chat_messages_alike on chat_messages (realm, from_user_id, fingerprint, sent_at_ms) where fingerprint is not null;
 create index chat_messages_by_command on chat_messages (from_user_id, command_id, sent_at_ms) where command_id is not null;
 
