@@ -125,7 +125,7 @@ export default defineConfig(
   },
   {
     // Tests write the names out on purpose: they are the proof that the functions make the documented ones.
-    files: ['**/*.test.ts', '**/test/**/*.ts', 'packages/testing/**/*.ts'],
+    files: ['**/*.test.ts', '**/_*.ts', '**/test/**/*.ts', 'packages/testing/**/*.ts'],
     rules: {
       ...importRules(engines.map((engine) => engine.name)),
       'no-restricted-syntax': ['error', noRawSql, noDefaultExport],

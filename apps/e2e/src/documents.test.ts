@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkEnvironmentExample } from './environment-example.ts';
 import { checkLockFile, checkMachineTraces, checkTests } from './repository-hygiene.ts';
-import { checkCommandTable, checkPackageTable, checkSeedFileMap, tableBelow } from './root-readme.ts';
+import { checkCommandTable, checkPackageTable, checkReadmePaths, checkSeedFileMap, tableBelow } from './root-readme.ts';
 import type { SourceFile } from './source-tree.ts';
 import { checkEventPaths, checkJobPaths } from './wire-paths.ts';
 
@@ -28,6 +28,12 @@ describe('the README of the root', () => {
       'README.md, seed-file map: `logger` leads nowhere',
     ]);
     expect(checkSeedFileMap(tree(readme), ['chatHandler'])).toContain('README.md, seed-file map: apps/gateway/src/chat/ does not exist');
+  });
+
+  it('and any other name paths that exist', () => {
+    const readme = { path: 'packages/redis/README.md', text: 'See [keys](src/keys.ts), [the web](https://example.org/a) and `packages/redis/src/gone.ts`.' };
+    expect(checkReadmePaths([readme, { path: 'packages/redis/src/keys.ts', text: '' }])).toEqual(['packages/redis/README.md: packages/redis/src/gone.ts does not exist']);
+    expect(checkReadmePaths([readme])).toHaveLength(2);
   });
 
   it('lists every command of package.json', () => {

@@ -28,7 +28,7 @@ describe('the layout', () => {
 
   it('asks for kebab-case', () => {
     expect(checkLayout([file('packages/redis/src/streamIds.ts')])).toEqual([expect.stringContaining('kebab-case')]);
-    expect(checkLayout([file('packages/redis/src/stream-ids.ts'), file('apps/e2e/test/_cluster.ts')])).toEqual([]);
+    expect(checkLayout([file('packages/redis/src/stream-ids.ts'), file('packages/redis/src/stream-ids.property.test.ts'), file('apps/e2e/test/_cluster.ts')])).toEqual([]);
   });
 
   it('asks every process for the same files and a short main', () => {

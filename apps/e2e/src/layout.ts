@@ -6,7 +6,7 @@ const mainLinesMax = 20;
 const foldersBelowSourceMax = 2;
 const readmeLinesMax = 120;
 const drawer = /^(utils?|helpers?|common|shared|libs?|misc|managers?)$/;
-const kebabCase = /^_?[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/;
+const kebabCase = /^_?[a-z0-9]+(-[a-z0-9]+)*((\.[a-z]+)?\.test)?\.ts$/;
 
 /** The line count as editors show it: a final line break begins no new line. */
 const linesOf = (file: SourceFile): number => file.text.replace(/\n$/, '').split('\n').length;

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { packageFolders, type SourceFile } from './source-tree.ts';
 
 /** The rows of the Markdown table below a heading, as lists of cells; empty when the heading or the table is missing. */
@@ -48,4 +49,16 @@ export function checkCommandTable(files: readonly SourceFile[]): string[] {
     ...scripts.filter((script) => !listed.includes(script)).map((script) => `README.md, "Commands": ${script} is missing`),
     ...listed.filter((script) => !scripts.includes(script)).map((script) => `README.md, "Commands": package.json has no ${script}`),
   ];
+}
+
+/** Every path of the repository that a README names, in a link or between backticks, exists. */
+export function checkReadmePaths(files: readonly SourceFile[]): string[] {
+  return files.filter((file) => /(^|\/)README\.md$/.test(file.path)).flatMap((file) => {
+    const folder = file.path.slice(0, -'README.md'.length);
+    const links = [...file.text.matchAll(/\]\(([^)#:]+)\)/g)].map((match) => posix.join(folder, match[1] ?? ''));
+    const named = [...file.text.matchAll(/`((?:apps|packages|infra)\/[A-Za-z0-9_./-]+)`/g)].map((match) => match[1] ?? '');
+    return [...new Set([...links, ...named])]
+      .filter((path) => !files.some((other) => other.path === path || other.path.startsWith(`${path.replace(/\/$/, '')}/`)))
+      .map((path) => `${file.path}: ${path} does not exist`);
+  });
 }

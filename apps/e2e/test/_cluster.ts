@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { signToken } from '@skirmish/auth';
 import { createDatabase, migrate, seedDevelopmentWorld } from '@skirmish/database';
 import { createEmitter, type Emitter } from '@skirmish/emitter';
-import type { RealmId, UserId } from '@skirmish/protocol';
+import type { RealmId } from '@skirmish/protocol';
 import { createRedis, type Redis } from '@skirmish/redis';
 import {
   createTestDatabase, startProcess, startRedis, type ManagedProcess, type RedisServer, type TestDatabase,

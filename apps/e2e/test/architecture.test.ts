@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   checkArrows, checkCommandTable, checkDeclaredArrows, checkDuplicates, checkImportCycles, checkLayout, checkLockFile, checkMachineTraces,
-  checkPackageTable, checkProcessFiles, checkReadmes, checkSeedFileMap, checkTests, packageFolders, readSourceTree, storeyOf,
+  checkPackageTable, checkProcessFiles, checkReadmePaths, checkReadmes, checkSeedFileMap, checkTests, packageFolders, readSourceTree, storeyOf,
 } from '../src/index.ts';
 
 const files = readSourceTree();
@@ -45,6 +45,9 @@ describe('the layout', () => {
 describe('the documents', () => {
   it('are there for every package and fit two screens', () => {
     expect(checkReadmes(files)).toEqual([]);
+  });
+  it('name paths that exist', () => {
+    expect(checkReadmePaths(files)).toEqual([]);
   });
   it('list every package', () => {
     expect(checkPackageTable(files)).toEqual([]);

@@ -3,4 +3,4 @@ import { runCommand } from './stages/run-command.ts';
 import { arrows } from './stages/test-stages.ts';
 import { deadCode, lint, types } from './stages/tool.ts';
 
-await runCommand('npm run check', {}, () => [hostTools, types, lint, arrows, deadCode]);
+await runCommand('npm run check', {}, () => [hostTools, types, lint, arrows(), deadCode]);

@@ -10,7 +10,7 @@ import { deadCode, lint, types } from './stages/tool.ts';
 const coverageDirectory = mkdtempSync(join(tmpdir(), 'skirmish-coverage-'));
 try {
   await runCommand('npm test', {}, () => [
-    hostTools, types, lint, arrows, deadCode,
+    hostTools, types, lint, arrows({ coverageDirectory }), deadCode,
     unitTests({ coverageDirectory }), packageTests({ coverageDirectory }), processTests({ coverageDirectory }),
     coverage(coverageDirectory),
   ]);

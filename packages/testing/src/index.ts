@@ -8,4 +8,5 @@ export { startPostgres, type PostgresOptions, type PostgresServer } from './star
 export { startProcess, type ManagedProcess, type ProcessOptions, type ReadyMessage } from './start-process.ts';
 export { findRedis, startRedis, type RedisOptions, type RedisServer } from './start-redis.ts';
 export { startTcpProxy, type TcpProxy } from './start-tcp-proxy.ts';
+export { timePasses } from './time-passes.ts';
 export { uniqueRealm } from './unique-realm.ts';

@@ -14,7 +14,7 @@ interface RawCoverage {
 
 /** Keeps of one process's raw coverage what belongs to the repository's own sources, under their plain URLs. */
 export function ownSourcesOf(raw: RawCoverage, rootUrl: string): RawCoverage {
-  const own = /^(?:apps|packages)\/[^/]+\/src\/.*(?<!\.test)\.ts$/;
+  const own = /^(?:apps|packages)\/[^/]+\/src\/(?!.*\/_|_).*(?<!\.test)\.ts$/;
   return {
     result: raw.result.flatMap((script) => {
       const url = script.url.replace(/[?#].*$/, '');
@@ -79,7 +79,7 @@ export const coverage = (directory: string): Stage => ({
     const processes = reduceRawFiles(directory);
     const reports = join(root, 'coverage');
     rmSync(reports, { recursive: true, force: true });
-    const exclude = ['**/*.test.ts', ...typeOnlyFiles()].flatMap((pattern) => ['--exclude', pattern]);
+    const exclude = ['**/*.test.ts', '**/_*.ts', ...typeOnlyFiles()].flatMap((pattern) => ['--exclude', pattern]);
     const exitCode = await runTool('c8', { stop, args: [
       'report', '--all', '--src', root, '--include', 'packages/*/src/**', '--include', 'apps/*/src/**', ...exclude, '--extension', '.ts',
       '--temp-directory', directory, '--reports-dir', reports, '--reporter', 'text', '--reporter', 'text-summary', '--reporter', 'json-summary',

@@ -1,11 +1,11 @@
 import { tests, type TestSelection } from './tests.ts';
 import type { Stage } from './stage.ts';
 
-const architecture = 'apps/e2e/test/architecture.test.ts';
+const architecture = ['apps/e2e/test/architecture.test.ts', 'apps/e2e/test/wire-names.test.ts'];
 const long = 'apps/e2e/test/long/**';
 
 /** Storeys, circles, layout and documents. */
-export const arrows: Stage = tests('arrows', { paths: [architecture, 'apps/e2e/src/'] });
+export const arrows = (options: Partial<TestSelection> = {}): Stage => tests('arrows', { paths: [...architecture, 'apps/e2e/src/'], ...options });
 
 /** Tests beside the sources, and those that boot one process. */
 export const unitTests = (options: Partial<TestSelection> = {}): Stage => tests('unit tests', { paths: [], exclude: ['apps/*/test/**', 'packages/*/test/**', 'apps/e2e/**'], ...options });
@@ -20,5 +20,5 @@ export const socketTests: Stage = tests('gateway', { paths: ['apps/gateway/'] })
 /** Tests of several processes: the files of apps/e2e/test; `long` adds those of apps/e2e/test/long. */
 export const processTests = (options: Partial<TestSelection> & { withLong?: boolean } = {}): Stage => {
   const { withLong = false, ...rest } = options;
-  return tests('tests of several processes', { paths: ['apps/e2e/test/'], exclude: [architecture, ...(withLong ? [] : [long])], serial: true, ...rest });
+  return tests('tests of several processes', { paths: ['apps/e2e/test/'], exclude: [...architecture, ...(withLong ? [] : [long])], serial: true, ...rest });
 };
