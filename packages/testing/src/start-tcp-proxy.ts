@@ -9,6 +9,8 @@ export interface TcpProxy extends AsyncDisposable {
   pause(): void;
   /** Connections stay open and new ones are accepted, and all bytes are swallowed: a half-open network. */
   blackhole(): void;
+  /** The present connections swallow everything for good and stay open; new ones work: a peer that vanished without a word. */
+  strand(): void;
   /** Cuts the present connections with RST and refuses nothing afterwards. */
   reset(): void;
   /** Back to normal; connections that lost bytes in a black hole are cut, as no real stream continues after a hole. */
@@ -22,6 +24,7 @@ interface Pair {
   client: Socket;
   server: Socket;
   holed: boolean;
+  stranded: boolean;
 }
 
 /** Starts a relay to `targetPort` of 127.0.0.1 and resolves when it listens. */
@@ -29,7 +32,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   const pairs = new Set<Pair>();
   let mode: Mode = 'open';
   const server = createServer((client) => {
-    const pair: Pair = { client, server: connect({ port: options.targetPort, host: '127.0.0.1' }), holed: false };
+    const pair: Pair = { client, server: connect({ port: options.targetPort, host: '127.0.0.1' }), holed: false, stranded: false };
     pairs.add(pair);
     relay(pair, () => mode);
     const drop = (): void => {
@@ -69,6 +72,9 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
     blackhole: () => {
       turn('blackhole');
     },
+    strand: () => {
+      for (const pair of pairs) pair.stranded = true;
+    },
     reset: () => {
       reset(() => true);
     },
@@ -84,6 +90,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
 function relay(pair: Pair, mode: () => Mode): void {
   const pass = (from: Socket, to: Socket): void => {
     from.on('data', (chunk) => {
+      if (pair.stranded) return;
       if (mode() === 'blackhole') pair.holed = true;
       else if (!to.destroyed) to.write(chunk);
     });
