@@ -74,7 +74,7 @@ async function startParts(options: ClusterOptions, parts: Parts, stop: () => Pro
   const url = `http://${host}:${options.port}`;
   let started = false;
   let addresses: Addresses = { redisUrl: '', queueRedisUrl: '', databaseUrl: '' };
-  const describe = (): ClusterDescription => ({ url, ...addresses, processes: entriesOf(parts) });
+  const describe = (): ClusterDescription => ({ url, ...addresses, processes: entriesOf(parts, options.port) });
   const onChange = (): void => {
     if (started && !signal.aborted) writeClusterFile(folder, describe());
   };
@@ -83,7 +83,7 @@ async function startParts(options: ClusterOptions, parts: Parts, stop: () => Pro
 
   addresses = await staged('Redis and Postgres', () => openStores(parts, storeOptions));
   await staged(`migrations and the development world (${options.players} players)`, () => prepareWorld(addresses.databaseUrl, options.players));
-  const env = environmentOf(folder, options.realms, addresses);
+  const env = environmentOf(folder, options.realms, options.port, addresses);
   await staged(countsOf(options), () => startApps(options, parts, env, onChange));
   const kind = options.balancer ?? (findNginx() === null ? 'own' : 'nginx');
   await staged(kind === 'nginx' ? 'load balancer: nginx' : 'load balancer: our own, as nginx is not on this machine', () => startBalancer(kind, options, parts, onChange));
@@ -155,9 +155,9 @@ async function stopParts({ watch, bots, balancer, apps, stores }: Parts): Promis
   await Promise.all(stores.map((store) => store.supervised?.stop(2_000)));
 }
 
-function entriesOf({ balancer, apps, stores }: Parts): ProcessEntry[] {
+function entriesOf({ balancer, apps, stores }: Parts, publicPort: number): ProcessEntry[] {
   const nginx = balancer?.current() ?? null;
-  const first: ProcessEntry[] = nginx === null ? [] : [{ role: 'load-balancer', id: 'load-balancer', pid: nginx.pid }];
+  const first: ProcessEntry[] = nginx === null ? [] : [{ role: 'load-balancer', id: 'load-balancer', pid: nginx.pid, publicPort }];
   return [...first, ...apps.flatMap((app) => app.entry() ?? []), ...stores.flatMap((store) => store.entry() ?? [])];
 }
 

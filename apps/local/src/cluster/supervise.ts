@@ -52,7 +52,7 @@ export async function supervise<R extends Running>(options: SuperviseOptions<R>)
   };
   const again = async (): Promise<R | null> => {
     while (!ending.signal.aborted) {
-      if (!wanted) await sleep(waitMs, undefined, { signal: ending.signal }).catch(() => undefined);
+      await pause(waitMs);
       waitMs = wanted ? backoffMs : Math.min(waitMs * 2, backoffMaxMs);
       wanted = false;
       if (ending.signal.aborted) break;
@@ -60,6 +60,11 @@ export async function supervise<R extends Running>(options: SuperviseOptions<R>)
       if (started !== null) return started;
     }
     return null;
+  };
+  /** Ends early when somebody wants it at once, or no more. */
+  const pause = async (timeMs: number): Promise<void> => {
+    const until = performance.now() + timeMs;
+    while (!wanted && !ending.signal.aborted && performance.now() < until) await sleep(Math.min(50, timeMs));
   };
   const attempt = async (): Promise<R | null> => {
     try {
