@@ -1,3 +1,4 @@
+import { deliveryClassOf, isServerEventName, parseServerPayload } from '@skirmish/protocol';
 import type {
   Acknowledgement, ClientAnswer, ClientEventName, ClientPayloadInput, ServerEventName, ServerPayload,
 } from '@skirmish/protocol';
@@ -24,7 +25,10 @@ export interface PlayerOptions {
   auth?: Record<string, unknown>;
 }
 
-/** A plain Socket.IO client that keeps everything it received, in the order in which it came. */
+/**
+ * A plain Socket.IO client that keeps everything it received, in the order in which it came. An event that breaks the contract
+ * (form, number of arguments, a position where none belongs) is an uncaught error, which fails the run.
+ */
 export class Player implements AsyncDisposable {
   readonly received: Received[] = [];
   readonly refusals: unknown[] = [];
@@ -42,7 +46,8 @@ export class Player implements AsyncDisposable {
       forceNew: true,
       autoConnect: false,
     });
-    this.socket.onAny((event: string, payload: unknown, position?: string) => {
+    this.socket.onAny((event: string, payload: unknown, position?: string, ...more: unknown[]) => {
+      if (isServerEventName(event)) checkContract(event, payload, position, more);
       this.received.push({ event, payload, atMs: Date.now(), ...(position === undefined ? {} : { position }) });
     });
     this.socket.on('connect_error', (error) => this.refusals.push('data' in error ? error.data : error.message));
@@ -94,4 +99,10 @@ export class Player implements AsyncDisposable {
     this.close();
     await eventually(() => !this.socket.connected, { what: 'the socket to close' });
   }
+}
+
+function checkContract(event: ServerEventName, payload: unknown, position: string | undefined, more: unknown[]): void {
+  parseServerPayload(event, payload);
+  const positioned = deliveryClassOf(event) === 'critical' || event === 'session:welcome';
+  if (more.length > 0 || (position === undefined) === positioned) throw new TypeError(`${event}: wrong arguments after the payload`);
 }
