@@ -72,9 +72,9 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
     text = (text + chunk.toString()).slice(-outputCharsMax);
     options.onOutput?.(chunk.toString());
   };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  child.stdin?.on('error', () => undefined);
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  child.stdin.on('error', () => undefined);
   const exited = new Promise<number | null>((resolve) => {
     child.once('exit', (code) => {
       running = false;

@@ -56,7 +56,10 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   const turn = (next: Mode): void => {
     mode = next;
     for (const { client, server: upstream } of pairs) {
-      for (const socket of [client, upstream]) next === 'paused' ? socket.pause() : socket.resume();
+      for (const socket of [client, upstream]) {
+        if (next === 'paused') socket.pause();
+        else socket.resume();
+      }
     }
   };
   const close = async (): Promise<void> => {

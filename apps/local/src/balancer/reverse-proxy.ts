@@ -1,5 +1,6 @@
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface ReverseProxyOptions {
   /** 0: any free one. */
@@ -28,7 +29,7 @@ export async function createReverseProxy(options: ReverseProxyOptions): Promise<
   const { port, upstreams, handshakeTimeoutMs = 4_000 } = options;
   const state: State = { upstreams, next: 0, handshakeTimeoutMs };
   const server = createServer((incoming, outgoing) => void forward(state, incoming, outgoing));
-  server.on('upgrade', (incoming, socket, head) => void tunnel(state, incoming, socket as Socket, head));
+  server.on('upgrade', (incoming, socket, head) => void tunnel(state, incoming, socket, head));
   // Long-polling decides how long a request lives, not we.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 65_000;
@@ -95,7 +96,7 @@ function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse
 }
 
 /** An upgrade: the bytes of the request are written anew to the gateway, and from then on both ends are piped. */
-async function tunnel(state: State, incoming: IncomingMessage, client: Socket, head: Buffer): Promise<void> {
+async function tunnel(state: State, incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
   client.on('error', () => client.destroy());
   for (const port of turns(state)) {
     if ((await open(state, incoming, client, head, port)) === 'taken') return;
@@ -103,7 +104,7 @@ async function tunnel(state: State, incoming: IncomingMessage, client: Socket, h
   client.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
 
-function open(state: State, incoming: IncomingMessage, client: Socket, head: Buffer, port: number): Promise<'taken' | 'free'> {
+function open(state: State, incoming: IncomingMessage, client: Duplex, head: Buffer, port: number): Promise<'taken' | 'free'> {
   return new Promise((resolve) => {
     const upstream = request({ host: '127.0.0.1', port, method: incoming.method, path: incoming.url, headers: headersOf(incoming), agent: false });
     const timer = setTimeout(() => upstream.destroy(new Error('silent')), state.handshakeTimeoutMs);
@@ -113,6 +114,9 @@ function open(state: State, incoming: IncomingMessage, client: Socket, head: Buf
     };
     upstream.once('upgrade', (response, socket, upstreamHead) => {
       take();
+      // A tunnel is as quiet as its two ends like.
+      socket.setTimeout(0);
+      socket.setNoDelay(true);
       client.write(`HTTP/1.1 101 Switching Protocols\r\n${rawHeaderLines(response)}\r\n`);
       if (upstreamHead.length > 0) client.write(upstreamHead);
       if (head.length > 0) socket.write(head);
@@ -132,10 +136,8 @@ function open(state: State, incoming: IncomingMessage, client: Socket, head: Buf
   });
 }
 
-function join(one: Socket, other: Socket): void {
+function join(one: Duplex, other: Duplex): void {
   for (const [from, to] of [[one, other], [other, one]] as const) {
-    from.setNoDelay(true);
-    from.setTimeout(0);
     from.on('error', () => to.destroy());
     from.on('close', () => to.destroy());
     from.pipe(to);

@@ -152,7 +152,7 @@ async function stopParts({ watch, bots, balancer, apps, stores }: Parts): Promis
   await bots?.stop(500);
   await balancer?.stop(1_000);
   await Promise.all(apps.map((app) => app.stop(5_000)));
-  await Promise.all(stores.map((store) => store.supervised?.stop(2_000)));
+  await Promise.all(stores.map(async (store) => store.supervised?.stop(2_000)));
 }
 
 function entriesOf({ balancer, apps, stores }: Parts, publicPort: number): ProcessEntry[] {
@@ -176,7 +176,7 @@ function countsOf({ gateways, combatWorkers, moderationWorkers }: ClusterOptions
 /** Like Promise.all, but waits for all of them, so that nothing is still starting when a failure is handled. */
 async function allSettled<T extends readonly Promise<unknown>[]>(promises: readonly [...T]): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
   await Promise.allSettled(promises);
-  return Promise.all(promises) as Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }>;
+  return Promise.all(promises);
 }
 
 function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {

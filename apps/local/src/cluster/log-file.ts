@@ -4,8 +4,8 @@ import { join } from 'node:path';
 /** A log of bounded size: at `bytesMax` the file becomes `<name>.1.log` and a new one begins. */
 export interface LogFile {
   readonly path: string;
-  write(text: string): void;
-  close(): void;
+  write(this: void, text: string): void;
+  close(this: void): void;
 }
 
 /** Opens `<folder>/logs/<name>.log`, empty. A full disk loses lines of the log and nothing else. */

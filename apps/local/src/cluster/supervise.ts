@@ -45,17 +45,18 @@ export async function supervise<R extends Running>(options: SuperviseOptions<R>)
       const code = await running.exited;
       current = null;
       onChange();
-      if (ending.signal.aborted) return;
+      if (isEnding()) return;
       if (performance.now() - startedAt > steadyMs) waitMs = backoffMs;
       if (!wanted) report(`${name} ended (${code === null ? 'by a signal' : `code ${code}`}); starting it again`);
     }
   };
+  const isEnding = (): boolean => ending.signal.aborted;
   const again = async (): Promise<R | null> => {
-    while (!ending.signal.aborted) {
+    while (!isEnding()) {
       await pause(waitMs);
       waitMs = wanted ? backoffMs : Math.min(waitMs * 2, backoffMaxMs);
       wanted = false;
-      if (ending.signal.aborted) break;
+      if (isEnding()) break;
       const started = await attempt();
       if (started !== null) return started;
     }
@@ -64,13 +65,17 @@ export async function supervise<R extends Running>(options: SuperviseOptions<R>)
   /** Ends early when somebody wants it at once, or no more. */
   const pause = async (timeMs: number): Promise<void> => {
     const until = performance.now() + timeMs;
-    while (!wanted && !ending.signal.aborted && performance.now() < until) await sleep(Math.min(50, timeMs));
+    while (!wanted && !isEnding() && performance.now() < until) await sleep(Math.min(50, timeMs));
   };
   const attempt = async (): Promise<R | null> => {
     try {
       current = await options.launch(ending.signal);
     } catch (error) {
-      if (!ending.signal.aborted) report(`${name} could not be started again: ${error instanceof Error ? firstLines(error.message) : String(error)}`);
+      if (!isEnding()) report(`${name} could not be started again: ${error instanceof Error ? firstLines(error.message) : String(error)}`);
+      return null;
+    }
+    if (isEnding()) {
+      await current.stop(1_000);
       return null;
     }
     report(`${name} runs again (process ${current.pid})`);
