@@ -38,6 +38,8 @@ interface Parts {
   readonly redis: Redis;
   readonly queueRedis: Redis;
   readonly reached: CombatContext['reached'];
+  /** What ends the work of each realm, also when only some of them have begun. */
+  readonly stops: (() => Promise<void>)[];
 }
 
 /** Resolves when the worker takes commands of all its realms; rejects when Redis, Postgres, its schema or the port cannot be had. */
@@ -56,14 +58,15 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
     redis: createRedis({ ...connection, url: config.redisUrl, role: 'command' }),
     queueRedis: createRedis({ ...connection, url: config.queueRedisUrl, role: 'queue' }),
     reached: overrides.reached ?? (() => undefined),
+    stops: [],
   };
   try {
     await Promise.all([whenReady(parts.redis), whenReady(parts.queueRedis), assertSchema(parts.database)]);
-    const realms = await Promise.all(config.realms.map((realm) => startRealm(parts, realm as RealmId)));
-    shutdown.step('lanes', 6_000, () => Promise.all(realms.map((realm) => realm.stop())));
+    shutdown.step('lanes', 6_000, () => Promise.all(parts.stops.map((stop) => stop())));
+    await Promise.all(config.realms.map((realm) => startRealm(parts, realm as RealmId)));
     const server = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics });
     shutdown.step('internal server', 500, () => server.close());
-    return { id: randomUUID(), internalPort: server.port, [Symbol.asyncDispose]: async () => void (await shutdown.run('disposed')) };
+    return { id: randomUUID(), internalPort: server.port, [Symbol.asyncDispose]: () => shutdown.run('disposed').then(() => undefined) };
   } catch (error) {
     await shutdown.run('the start failed');
     throw error;
@@ -72,7 +75,7 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
   }
 }
 
-async function startRealm(parts: Parts, realm: RealmId): Promise<{ stop(): Promise<void> }> {
+async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   const { config, logger, metrics, health, database, redis, queueRedis, reached } = parts;
   const { epochGraceMs, resumeWindowMs: logWindowMs, inboxRetentionMs, turnTimeoutMs } = config;
   const lanes = createLaneProducer({ redis: queueRedis, realm, queue: 'combat', logger });
@@ -99,15 +102,13 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<{ stop(): Promi
     logger,
     metrics,
   });
-  await worker.ready();
   const sweeper = startSweeper(context, { intervalMs: config.sweepIntervalMs, graceMs: config.sweepGraceMs });
+  parts.stops.push(async () => {
+    await Promise.all([worker.close(5_000), sweeper.stop()]);
+    await lanes.close();
+  });
+  await worker.ready();
   health.register(`realm ${realm}`, () => ({ ok: sweeper.healthy, reason: 'Redis or Postgres is away', details: worker.stats() }), { graceMs: 5_000 });
-  return {
-    stop: async () => {
-      await Promise.all([worker.close(5_000), sweeper.stop()]);
-      await lanes.close();
-    },
-  };
 }
 
 /** A worker of a newer release must not meet the tables of an older one. */

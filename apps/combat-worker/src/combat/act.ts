@@ -1,4 +1,3 @@
-import type { CharacterId } from '@skirmish/protocol';
 import type { Job } from '../job.ts';
 import { commandKeyOf } from './command-key.ts';
 import { decideAct } from './rules.ts';
@@ -9,7 +8,7 @@ export const act: Job<'combat.act'> = async (context, command, signal) => {
   const { combatId, turn, userId, characterId, action } = command.body;
   const key = commandKeyOf(command);
   const { kind, abilityId, targetId } = action;
-  const tried = { kind, abilityId, targetId: targetId as CharacterId | undefined };
+  const tried = { kind, abilityId, targetId: targetId };
   await settle(
     context,
     {

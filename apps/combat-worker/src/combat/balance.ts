@@ -10,7 +10,7 @@ export type Weapon = {
 export type Balance = {
   readonly version: number;
   readonly healthMax: number;
-  readonly weapons: { readonly [name: string]: Weapon };
+  readonly weapons: Readonly<Record<string, Weapon>>;
   readonly abilities: { readonly attack: { readonly weapon: string; readonly damageMin: number } };
   readonly initiative: { readonly base: number; readonly spread: number };
   readonly fightersMax: number;

@@ -43,5 +43,6 @@ function repeat(state: CombatState, told: CombatEvent | undefined, given: (nextD
   return decideAct(state, { commandId, turn, userId, characterId: actorId, action }, circumstances);
 }
 
-// A log that went through JSON has lost its undefined fields; nothing else differs.
-const plain = (event: CombatEvent | undefined): unknown => (event === undefined ? undefined : JSON.parse(JSON.stringify(event)));
+/** What counts of an event: a log that went through JSON has lost its undefined fields, and may have gained columns of a table. */
+const plain = (event: CombatEvent | undefined): unknown =>
+  event === undefined ? undefined : JSON.parse(JSON.stringify({ type: event.type, payload: event.payload }));

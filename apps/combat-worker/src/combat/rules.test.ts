@@ -136,7 +136,7 @@ describe('ending', () => {
 
   it('counts the fallen of the side that won among the winners', () => {
     const game = fight({ count: 4 });
-    const sacrifice = game.state.order.find((id) => game.fighterOf(id).side === 0) as CharacterId;
+    const sacrifice = game.state.order.find((id) => game.fighterOf(id).side === 0)!;
     while (game.fighterOf(sacrifice).standing === 'fighting') {
       game.act(game.fighterOf(game.actorId()).side === 1 ? { kind: 'attack', targetId: sacrifice } : { kind: 'pass' });
     }

@@ -43,7 +43,7 @@ export function decideAct(
   const refuse = (code: RefusalCode): Decision => ({ kind: 'refused', code });
   const { phase } = state;
   const actor = fighterOf(state.fighters, command.characterId);
-  if (actor === undefined || actor.userId !== command.userId) return refuse('combat/not-participant');
+  if (actor?.userId !== command.userId) return refuse('combat/not-participant');
   if (phase.kind === 'ended') return refuse('combat/over');
   if (phase.turn !== command.turn) return refuse('combat/stale-turn');
   if (phase.actorId !== command.characterId || actor.standing !== 'fighting') return refuse('combat/not-your-turn');

@@ -37,7 +37,10 @@ export const start: Job<'combat.start'> = async (context, command, signal) => {
   const combat = { combatId, realm, zoneId, seed, command: key, progress, combatants: decision.state.fighters };
   const saved = await createCombat(database, combat, { memoryMs: commandMemoryMs });
   if (saved === 'repeated') throw new MovedOn('the fight was begun meanwhile');
-  if (saved === 'stale') return report('command-repeated', { kind }, { combatId, position });
+  if (saved === 'stale') {
+    report('command-repeated', { kind }, { combatId, position });
+    return;
+  }
   reportResolved(context, decision.events);
   await context.reached('committed');
   await tell(context, { combatId, userIds: entrants.map(({ userId }) => userId), events: progress.events, state: decision.state }, signal);

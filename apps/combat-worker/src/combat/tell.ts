@@ -27,7 +27,7 @@ export async function tell(context: CombatContext, { combatId, userIds, events, 
       await emitter.join(fighters, [room]);
       await context.reached('joined');
     }
-    await emitter.emit({ rooms: [room] }, eventNameOf(type), payload, { lane: { name: `combat:${combatId}`, seq } });
+    await emitter.emit({ rooms: [room] }, eventNameOf(type), payload, { lane: { name: room, seq } });
     await context.reached(`emitted ${type}`);
   }
   signal.throwIfAborted();
@@ -57,6 +57,6 @@ export async function tellRefusal(
 ): Promise<void> {
   const { combatId, userId, commandId, code, position } = refusal;
   const payload = { combatId, commandId: commandId as CommandId, code, message: refusals[code].message };
-  await context.emitter.emit({ rooms: [roomOf.user(userId)] }, 'combat:refused', payload, { idempotencyKey: `combat:${combatId}:refused:${position}` });
+  await context.emitter.emit({ rooms: [roomOf.user(userId)] }, 'combat:refused', payload, { idempotencyKey: `refused-${combatId}-${position}` });
   await context.reached('told refusal');
 }
