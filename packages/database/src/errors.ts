@@ -3,6 +3,7 @@ import { readTimeoutMessage } from './connection-pool.ts';
 
 /** Five characters as Postgres makes them; Node's EPIPE is none. */
 const sqlState = /^(?:\d[0-9A-Z]{4}|(?:F0|HV|P0|XX)[0-9A-Z]{3})$/;
+/** Also where causes form a circle. */
 const chainMax = 10;
 
 /** An error with its causes and, of an AggregateError, its members. */
@@ -11,7 +12,7 @@ const chainOf = (error: unknown): object[] => {
   const open: unknown[] = [error];
   while (open.length > 0 && chain.length < chainMax) {
     const next = open.shift();
-    if (typeof next !== 'object' || next === null || chain.includes(next)) continue;
+    if (typeof next !== 'object' || next === null) continue;
     chain.push(next);
     if ('cause' in next) open.push(next.cause);
     if (next instanceof AggregateError) open.push(...(next.errors as unknown[]));
