@@ -41,7 +41,7 @@ export const quickTransport: TransportOptions = {
 };
 
 /** A gateway of the transport alone: no tokens and no features, so that a test sees what the cluster does. Clients name their rooms. */
-export async function startBareGateway(redisUrl: string, realm: string, options: Partial<TransportOptions> = {}): Promise<BareGateway> {
+export async function startBareGateway(redisUrl: string, realm: string, options: Partial<TransportOptions> = {}, beforeComplete: (userId: UserId) => Promise<void> = () => Promise.resolve()): Promise<BareGateway> {
   const logs: string[] = [];
   const destination = { write: (line: string) => { logs.push(line); } };
   const logger = createLogger({ name: 'bare-gateway', level: 'debug', destination });
@@ -62,8 +62,9 @@ export async function startBareGateway(redisUrl: string, realm: string, options:
     const all = [roomOf.realm, roomOf.user(userId), ...rooms];
     const entry = { socketId: socket.id, userId, characterId: `c-${userId}` as never, device: 'test', rooms: all, zone, tokenExpiresAtMs: 0, connectedAtMs: Date.now() };
     transport.connect(entry).then(
-      ({ position }) => {
+      async ({ position }) => {
         socket.data = { rooms: all, position };
+        await beforeComplete(userId);
         next();
       },
       // A connect_error is final for a plain client; a closed connection is not.

@@ -1,5 +1,5 @@
 import { createEmitter } from '@skirmish/emitter';
-import type { CombatId, RealmId, RoomName } from '@skirmish/protocol';
+import type { CombatId, RealmId, RoomName, UserId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import { compareStreamIds, createRedis, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, services, uniqueRealm } from '@skirmish/testing';
@@ -88,5 +88,36 @@ describe('the one path of critical events', () => {
     await eventually(() => players.every(({ socket }) => !socket.connected));
     await eventually(async () => (await redis.exists(keys.room(room))) === 0, { what: 'the directory entry to go' });
     for (const player of players) player.close();
+  });
+
+  it('a connection gets everything from its position on, also what comes before it is complete, and nothing from before', async () => {
+    const emitter = createEmitter({ redis, realm, epochGraceMs: 0 });
+    const user = roomOf.user('gate' as UserId);
+    const other = roomOf.combat('joined-meanwhile' as CombatId);
+    await using slow = await startBareGateway(services().redisUrl, realm, {}, async (userId) => {
+      if (userId !== 'gate') return;
+      const passed = (id: string) => eventually(() => compareStreamIds(slow.transport.reader.position, id) >= 0, { what: 'the reader to pass' });
+      await emitter.emit({ rooms: [room] }, 'app:gate', { n: 1 });
+      await emitter.join({ rooms: [user] }, [other]);
+      await emitter.emit({ rooms: [other] }, 'app:gate', { n: 2 });
+      await emitter.emit({ rooms: [room], except: [user] }, 'app:gate', { n: -1 });
+      const { id } = await emitter.emit({ rooms: [user] }, 'app:gate', { n: 3 });
+      await passed(id);
+    });
+    // An entry that the reader has not met when the connection registers must not come afterwards.
+    const neighbour = await joinAs(slow.url, 'neighbour', [room]);
+    slow.transport.reader.hold();
+    await emitter.emit({ rooms: [room] }, 'app:gate', { n: 0 });
+    const joining = joinAs(slow.url, 'gate', [room]);
+    await eventually(async () => (await redis.exists(keys.user('gate' as UserId))) === 1);
+    slow.transport.reader.release();
+    const player = await joining;
+    await emitter.emit({ rooms: [other] }, 'app:gate', { n: 4 });
+    await eventually(() => player.received.length >= 4);
+    expect(player.received.map(({ payload }) => payload['n'])).toEqual([1, 2, 3, 4]);
+    const positions = player.received.map(({ position }) => position ?? '');
+    expect(positions.every((position, i) => i === 0 || compareStreamIds(positions[i - 1] ?? '', position) < 0)).toBe(true);
+    player.close();
+    neighbour.close();
   });
 });

@@ -15,6 +15,8 @@ export type DirectoryOperation =
       characterId: string;
     }
   | { op: 'disconnect'; socketId: string }
+  /** Rooms of a connection that is not complete. */
+  | { op: 'enter'; rooms: string[] }
   /** Moves the seat of a socket's character to another roster, or keeps it and sets the status. */
   | { op: 'seat'; socketId: string; zoneKey: string; status: string };
 
@@ -69,6 +71,8 @@ for _, o in ipairs(cjson.decode(ARGV[5])) do
       crowds[#crowds + 1] = o.socketId
       crowds[#crowds + 1] = redis.call('HGETALL', o.userKey)
     end
+  elseif o.op == 'enter' then
+    for _, room in ipairs(o.rooms) do add(room) end
   else
     local encoded = redis.call('HGET', socketsKey, o.socketId)
     if encoded then

@@ -4,6 +4,8 @@ import { parseRoom, Rejection } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
 import type { DirectoryOperation, DirectoryReply } from './directory-script.ts';
 import { directoryScript } from './directory-script.ts';
+import type { RoomBeliefOptions, RoomChange } from './room-belief.ts';
+import { RoomBelief } from './room-belief.ts';
 
 type Connect = Extract<DirectoryOperation, { op: 'connect' }>;
 
@@ -13,15 +15,11 @@ export interface Registered {
   crowd: string[] | null;
 }
 
-export interface DirectoryOptions {
+export interface DirectoryOptions extends RoomBeliefOptions {
   redis: Redis;
   keys: RealmKeys;
   incarnation: () => string;
-  /** Whether a local socket is in the room now. */
-  hasMembers: (room: RoomName) => boolean;
   socketsPerUserMax: number;
-  /** How long an entry outlives its last member, milliseconds: a player who comes straight back costs nothing. */
-  lingerMs: number;
   onDead: () => void;
   onError: (error: unknown) => void;
 }
@@ -33,23 +31,20 @@ interface Waiting {
 }
 
 const batchMax = 200;
+const retryDelayMs = 100;
 const ignore = (): void => undefined;
 
 /**
  * Keeps this incarnation's entries in the directory true: the one serialised writer of its rooms, sockets and seats.
  *
- * - One batch is under way at a time; what arrives meanwhile goes with the next one.
- * - Room entries follow what is true when the batch is made, so a lost reply or a double write changes nothing.
- * - Connections that are not complete yet count as members.
+ * One batch is under way at a time; what arrives meanwhile goes with the next one. Room entries follow what is true when the batch is
+ * made, and are absolute, so a lost reply or a double write changes nothing.
  */
 export class Directory {
   readonly #options: DirectoryOptions;
+  readonly #rooms: RoomBelief;
   #waiting: Waiting[] = [];
-  #dirty = new Set<RoomName>();
-  #believed = new Set<RoomName>();
-  #lingering = new Map<RoomName, number>();
   #pending = new Map<string, readonly RoomName[]>();
-  #pendingRooms = new Map<RoomName, number>();
   #revision = 0;
   #acknowledged = 0;
   #generation = 0;
@@ -58,6 +53,7 @@ export class Directory {
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
+    this.#rooms = new RoomBelief(options);
   }
 
   /** The newest revision that Redis has confirmed. */
@@ -66,7 +62,7 @@ export class Directory {
   }
 
   get size(): { rooms: number; pending: number; waiting: number } {
-    return { rooms: this.#believed.size, pending: this.#pending.size, waiting: this.#waiting.length };
+    return { rooms: this.#rooms.size, pending: this.#pending.size, waiting: this.#waiting.length };
   }
 
   /** Forgets what Redis was believed to hold; call before a registration. Unfinished connections are refused. */
@@ -76,11 +72,8 @@ export class Directory {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#pending.clear();
-    this.#pendingRooms.clear();
-    this.#lingering.clear();
-    for (const room of this.#believed) this.#dirty.add(room);
-    this.#believed.clear();
-    for (const { reject } of waiting) reject(new Rejection('server/unavailable'));
+    this.#rooms.reset();
+    refuse(waiting);
   }
 
   /** Begins to write, for a registration that stands at `revision`. */
@@ -93,14 +86,19 @@ export class Directory {
 
   /** Registers a connection and its rooms in one step. Rejects with `server/unavailable`; the outcome is undone then. */
   connect(operation: Connect): Promise<Registered> {
-    if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
     const rooms = operation.rooms as RoomName[];
     this.#pending.set(operation.socketId, rooms);
-    for (const room of rooms) this.#pendingRooms.set(room, (this.#pendingRooms.get(room) ?? 0) + 1);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ operation, resolve, reject });
-      this.#write();
-    });
+    this.#rooms.expect(rooms);
+    return this.#ask(operation);
+  }
+
+  /** Enters further rooms for the sake of a connection that is not complete. */
+  async widen(socketId: string, rooms: readonly RoomName[]): Promise<void> {
+    const before = this.#pending.get(socketId);
+    if (!before) throw new Rejection('server/unavailable');
+    this.#pending.set(socketId, [...before, ...rooms]);
+    this.#rooms.expect(rooms);
+    await this.#ask({ op: 'enter', rooms: [...rooms] });
   }
 
   /** The connection is complete, or will never be: its rooms count no longer as having a member for its sake. */
@@ -108,57 +106,37 @@ export class Directory {
     const rooms = this.#pending.get(socketId);
     if (!rooms) return;
     this.#pending.delete(socketId);
-    for (const room of rooms) {
-      const left = (this.#pendingRooms.get(room) ?? 1) - 1;
-      if (left > 0) this.#pendingRooms.set(room, left);
-      else this.#pendingRooms.delete(room);
-      this.touch(room);
-    }
-  }
-
-  isPending(socketId: string): boolean {
-    return this.#pending.has(socketId);
+    this.#rooms.release(rooms);
+    this.#write();
   }
 
   disconnect(socketId: string): void {
     this.settle(socketId);
-    this.#waiting.push({ operation: { op: 'disconnect', socketId }, resolve: ignore, reject: ignore });
+    this.#waiting.push(unasked({ op: 'disconnect', socketId }));
     this.#write();
   }
 
   /** Moves the seat of a socket's character; resolves when the rosters say so. */
-  seat(socketId: string, zoneKey: string, status: string): Promise<void> {
-    if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        resolve();
-      };
-      this.#waiting.push({ operation: { op: 'seat', socketId, zoneKey, status }, resolve: done, reject });
-      this.#write();
-    });
+  async seat(socketId: string, zoneKey: string, status: string): Promise<void> {
+    await this.#ask({ op: 'seat', socketId, zoneKey, status });
   }
 
   /** Looks at a room whose membership here may have changed. */
   touch(room: RoomName): void {
-    this.#dirty.add(room);
+    this.#rooms.touch(room);
     this.#write();
   }
 
-  /** Emissions of others have entered these rooms for this incarnation; look whether somebody is in them. */
+  /** An emission has entered these rooms for this incarnation; look whether somebody is in them. */
   entered(rooms: readonly string[]): void {
-    for (const name of rooms) {
-      if (!parseRoom(name)) continue;
-      this.#believed.add(name as RoomName);
-      this.touch(name as RoomName);
-    }
+    const kept = rooms.filter((name) => parseRoom(name) !== null) as RoomName[];
+    this.#rooms.entered(kept);
+    for (const room of kept) this.touch(room);
   }
 
-  /** Removes entries whose last member left at least `lingerMs` ago; call it about once a second. */
+  /** Removes entries whose last member has been gone for long enough; call it about once a second. */
   tick(now = performance.now()): void {
-    for (const [room, since] of this.#lingering) {
-      if (now - since < this.#options.lingerMs) continue;
-      this.#dirty.add(room);
-    }
+    this.#rooms.tick(now);
     this.#write();
   }
 
@@ -167,52 +145,38 @@ export class Directory {
     while (this.#writing) await this.#writing;
   }
 
+  #ask(operation: DirectoryOperation): Promise<Registered> {
+    if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operation, resolve, reject });
+      this.#write();
+    });
+  }
+
+  get #hasWork(): boolean {
+    return this.#open && (this.#waiting.length > 0 || !this.#rooms.isSettled);
+  }
+
   #write(): void {
-    if (this.#writing || !this.#open) return;
-    if (this.#waiting.length === 0 && this.#dirty.size === 0) return;
+    if (this.#writing || !this.#hasWork) return;
     this.#writing = this.#drain().finally(() => {
       this.#writing = null;
       // What arrived in the very last turn.
-      if (this.#open && (this.#waiting.length > 0 || this.#dirty.size > 0)) this.#write();
+      this.#write();
     });
   }
 
   async #drain(): Promise<void> {
     // Everything of the same turn goes in one batch.
     await Promise.resolve();
-    while (this.#open && (this.#waiting.length > 0 || this.#dirty.size > 0)) {
+    while (this.#hasWork) {
       const taken = this.#waiting.splice(0, batchMax);
-      const rooms = this.#reconcile(batchMax);
-      if (taken.length + rooms.length === 0) continue;
-      await this.#send(taken, rooms);
+      const rooms = this.#rooms.changes(batchMax, performance.now());
+      if (taken.length + rooms.length > 0) await this.#send(taken, rooms);
     }
   }
 
-  /** The changes that make the directory say what is true now; empties lingering rooms only when their time is over. */
-  #reconcile(max: number): Extract<DirectoryOperation, { room: string }>[] {
-    const changes: Extract<DirectoryOperation, { room: string }>[] = [];
-    const now = performance.now();
-    for (const room of this.#dirty) {
-      if (changes.length >= max) break;
-      this.#dirty.delete(room);
-      const wanted = this.#pendingRooms.has(room) || this.#options.hasMembers(room);
-      const since = this.#lingering.get(room);
-      if (wanted) {
-        this.#lingering.delete(room);
-        if (!this.#believed.has(room)) changes.push({ op: 'add', room });
-      } else if (!this.#believed.has(room)) {
-        this.#lingering.delete(room);
-      } else if (since === undefined) {
-        this.#lingering.set(room, now);
-      } else if (now - since >= this.#options.lingerMs) {
-        this.#lingering.delete(room);
-        changes.push({ op: 'remove', room });
-      }
-    }
-    return changes;
-  }
-
-  async #send(taken: Waiting[], rooms: Extract<DirectoryOperation, { room: string }>[]): Promise<void> {
+  async #send(taken: Waiting[], rooms: RoomChange[]): Promise<void> {
     const { redis, keys, incarnation, socketsPerUserMax } = this.#options;
     const generation = this.#generation;
     this.#revision += 1;
@@ -222,62 +186,50 @@ export class Directory {
     try {
       const args = [keys.prefix, incarnation(), revision, socketsPerUserMax, operations] as const;
       const reply = await directoryScript.run(redis, [keys.clock], args);
-      if (generation !== this.#generation) {
-        this.#fail(taken);
+      if (generation !== this.#generation || reply.state === 'dead') {
+        refuse(taken);
+        if (reply.state === 'dead') this.#options.onDead();
         return;
       }
-      if (reply.state === 'dead') this.#dead(taken);
-      else this.#succeed(reply, revision, taken, rooms);
+      this.#succeed(reply, revision, taken, rooms);
     } catch (error) {
       this.#options.onError(error);
-      this.#retry(generation, taken, rooms);
-      await delay(100);
+      if (generation === this.#generation) this.#doubt(taken, rooms);
+      refuse(taken);
+      await delay(retryDelayMs);
     }
   }
 
-  #succeed(reply: Extract<DirectoryReply, { state: 'ok' }>, revision: number, taken: Waiting[], rooms: { op: string; room: string }[]): void {
+  #succeed(reply: Extract<DirectoryReply, { state: 'ok' }>, revision: number, taken: Waiting[], rooms: RoomChange[]): void {
     this.#acknowledged = revision;
     for (const { op, room } of rooms) {
-      if (op === 'add') this.#believed.add(room as RoomName);
-      else this.#believed.delete(room as RoomName);
+      if (op === 'add') this.#rooms.entered([room]);
+      else this.#rooms.removed(room);
     }
     for (const { operation, resolve } of taken) {
-      if (operation.op === 'connect') for (const room of operation.rooms) this.#believed.add(room as RoomName);
+      if ('rooms' in operation) this.#rooms.entered(operation.rooms);
       const crowd = operation.op === 'connect' ? (reply.crowds.get(operation.socketId) ?? null) : null;
       resolve({ position: reply.clock, crowd });
     }
   }
 
-  #dead(taken: Waiting[]): void {
-    this.#fail(taken);
-    this.#options.onDead();
-  }
-
-  #fail(taken: Waiting[]): void {
-    for (const { reject } of taken) reject(new Rejection('server/unavailable'));
-  }
-
-  /** The outcome is unknown: callers who wait are refused, what must be true in the end is written again. */
-  #retry(generation: number, taken: Waiting[], rooms: { op: string; room: string }[]): void {
-    this.#fail(taken);
-    if (generation !== this.#generation) return;
-    for (const { op, room } of rooms) {
-      if (op === 'remove') this.#lingering.set(room as RoomName, -Infinity);
-      this.#dirty.add(room as RoomName);
-    }
+  /** The outcome is unknown: what must be true in the end is written again; who waits is refused by the caller. */
+  #doubt(taken: Waiting[], rooms: RoomChange[]): void {
+    this.#rooms.doubt(rooms.map(({ room }) => room));
     const again: Waiting[] = [];
     for (const { operation } of taken) {
-      if (operation.op === 'connect') {
-        this.settle(operation.socketId);
-        for (const room of operation.rooms) {
-          this.#believed.add(room as RoomName);
-          this.#dirty.add(room as RoomName);
-        }
-        again.push({ operation: { op: 'disconnect', socketId: operation.socketId }, resolve: ignore, reject: ignore });
-      } else if (operation.op === 'disconnect') {
-        again.push({ operation, resolve: ignore, reject: ignore });
+      if ('rooms' in operation) this.#rooms.doubt(operation.rooms);
+      if (operation.op === 'connect') this.settle(operation.socketId);
+      if (operation.op === 'connect' || operation.op === 'disconnect') {
+        again.push(unasked({ op: 'disconnect', socketId: operation.socketId }));
       }
     }
     this.#waiting.unshift(...again);
   }
+}
+
+const unasked = (operation: DirectoryOperation): Waiting => ({ operation, resolve: ignore, reject: ignore });
+
+function refuse(waiting: Waiting[]): void {
+  for (const { reject } of waiting) reject(new Rejection('server/unavailable'));
 }

@@ -27,8 +27,14 @@ export interface RealmTransport {
   readonly emitter: Emitter;
   readonly volatile: VolatileChannels;
   incarnation(): IncarnationId;
+  /** Call it after the edge's own `connection` listener is there, and before the port is open. The listener joins the rooms in its own turn. */
   start(nsp: Namespace): Promise<void>;
   connect(entry: ConnectEntry): Promise<{ position: string }>;
+  /**
+   * Enters further rooms of a connection that is not complete. State that decides about rooms is read after it was registered; when that
+   * names rooms that `connect` did not, they are entered and the state is read again.
+   */
+  widen(socketId: string, rooms: readonly RoomName[]): Promise<void>;
   abandon(socketId: string): void;
   disconnected(socketId: string): void;
   enterZone(socketId: string, zone: ZoneId): Promise<void>;

@@ -113,7 +113,8 @@ class Transport implements RealmTransport {
   async start(nsp: Namespace): Promise<void> {
     this.#nsp = nsp;
     this.#fence.attach(nsp);
-    nsp.on('connection', (socket) => { this.#sockets.complete(socket.id); });
+    // After the edge's own listener, in the same turn: the socket is welcomed and in its rooms.
+    nsp.on('connection', (socket) => { this.#sockets.complete(socket); });
     this.volatile.follow(roomOf.realm, (body) => { this.#deliverVolatile(body as VolatileBroadcast); });
     await this.#incarnation.start();
     this.#tick = setInterval(() => {
@@ -124,6 +125,10 @@ class Transport implements RealmTransport {
 
   connect(entry: ConnectEntry): Promise<{ position: string }> {
     return this.#sockets.connect(entry);
+  }
+
+  widen(socketId: string, rooms: readonly RoomName[]): Promise<void> {
+    return this.#sockets.widen(socketId, rooms);
   }
 
   abandon(socketId: string): void {
@@ -239,7 +244,7 @@ class Transport implements RealmTransport {
       router: this.#router,
       blockMs: options.readBlockMs,
       entriesMax: entriesPerRoundMax,
-      tooYoungFor: (id) => this.#fence.tooYoungFor(id),
+      onEntry: (message, id) => this.#fence.pass(message, id),
       onEntered: (rooms) => { this.#directory.entered(rooms); },
       onRoom: (room, exists) => {
         if (parseRoom(room)) this.#directory.touch(room as RoomName);

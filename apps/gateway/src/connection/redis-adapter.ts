@@ -37,8 +37,8 @@ export interface RealmAdapterOptions {
   router: Router;
   blockMs: number;
   entriesMax: number;
-  /** Socket ids that must not get the entry with this id. */
-  tooYoungFor: (id: string) => string[];
+  /** Sees each entry before it is delivered; answers the ids of sockets that must not get it. */
+  onEntry: (message: ClusterMessage, id: string) => string[];
   /** Emissions of others let local sockets join these rooms. */
   onEntered: (rooms: readonly string[]) => void;
   onRoom: (room: string, exists: boolean) => void;
@@ -174,9 +174,9 @@ function prepare(message: ClusterMessage, offset: string, nsp: Namespace, option
   if (!opts || !Array.isArray(opts.rooms) || !Array.isArray(opts.except)) throw new TypeError('entry without rooms or exceptions');
   if (message.type === MessageType.BROADCAST) {
     if (!Array.isArray(data.packet?.data)) throw new TypeError('entry without an event');
-    const young = options.tooYoungFor(offset);
-    if (young.length > 0) opts.except.push(...young);
   }
+  const left = options.onEntry(message, offset);
+  if (left.length > 0) opts.except.push(...left);
   // Whoever is disconnected is told why, before the connection closes.
   if (message.type === MessageType.DISCONNECT_SOCKETS && typeof data.reason === 'object' && data.reason !== null) {
     const target = nsp.local.to(opts.rooms as string[]).except(opts.except as string[]);
