@@ -40,19 +40,30 @@ const listener = 'listener' as IncarnationId;
 export const newCombatId = (): CombatId => randomUUID() as CombatId;
 export const userOf = (characterId: string): UserId => characterId.replace('c', 'p') as UserId;
 
-/** A realm and a database of its own, with a few players. */
-export async function createBench(): Promise<Bench> {
+/** A database with a few players; fights of several realms may share it. */
+export interface World extends AsyncDisposable {
+  readonly url: string;
+}
+
+export async function createWorld(): Promise<World> {
+  const postgres = await createTestDatabase();
+  await using database = createDatabase({ url: postgres.url, poolMax: 1 });
+  await migrate(database);
+  await seedDevelopmentWorld(database, { players: 100 });
+  return postgres;
+}
+
+/** A realm of its own, in a world of its own unless one is given. */
+export async function createBench(shared?: World): Promise<Bench> {
   const realm = uniqueRealm() as RealmId;
   const { redisUrl } = services();
-  const postgres = await createTestDatabase();
-  const database = createDatabase({ url: postgres.url, poolMax: 4 });
-  await migrate(database);
-  await seedDevelopmentWorld(database, { players: 20 });
+  const world = shared ?? (await createWorld());
+  const database = createDatabase({ url: world.url, poolMax: 4 });
   const redis = createRedis({ url: redisUrl, name: 'bench', role: 'queue' });
   await whenReady(redis);
   await hearEverything(redis, realm);
   const lanes = createLaneProducer({ redis, realm, queue: 'combat' });
-  const env = { ...environment, REALMS: realm, REDIS_URL: redisUrl, DATABASE_URL: postgres.url };
+  const env = { ...environment, REALMS: realm, REDIS_URL: redisUrl, DATABASE_URL: world.url };
   const log = async (combatId: CombatId) => [...((await combatLog(database, { combatId, afterSeq: 0, limit: 1_000 }))?.events ?? [])];
   const bench: Bench = {
     realm,
@@ -96,7 +107,7 @@ export async function createBench(): Promise<Bench> {
       await lanes.close();
       redis.disconnect();
       await database.close();
-      await postgres.drop();
+      if (shared === undefined) await world[Symbol.asyncDispose]();
     },
   };
   return bench;

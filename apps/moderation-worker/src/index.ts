@@ -1,1 +1,3 @@
-export {};
+export { createModerationWorker, type ModerationWorker, type ModerationWorkerOverrides } from './app.ts';
+export { config, type ModerationWorkerConfig } from './config.ts';
+export { jobs } from './jobs.ts';
