@@ -24,7 +24,7 @@ describe('printable', () => {
     fc.assert(
       fc.property(password, (secret) => {
         const shown = printable([`redis://user:${secret}@host:6379/0`, `redis://:${secret}@other`]);
-        expect(shown).not.toContain(secret);
+        expect(shown).toBe(`redis://user:${hidden}@host:6379/0,redis://:${hidden}@other`);
       }),
     );
   });

@@ -106,7 +106,7 @@ describe('host', () => {
     expect(accepts(address, input)).toBe(input);
   });
 
-  it.each(['127.0.0.1:3000', 'http://host', 'a b', '-a', 'a-', 'a..b', '', `${'a'.repeat(64)}.b`, 'a.'.repeat(130)])('refuses "%s"', (input) => {
+  it.each(['127.0.0.1:3000', 'http://host', 'a b', '-a', 'a-', 'a..b', '', `${'a'.repeat(64)}.b`, Array(130).fill('a').join('.')])('refuses "%s"', (input) => {
     expect(accepts(address, input)).toBe('refused');
   });
 });

@@ -1,4 +1,5 @@
 import { pino, type Bindings, type DestinationStream, type Logger } from 'pino';
+import { createLineWriter } from './create-line-writer.ts';
 import { loggable } from './loggable.ts';
 
 export type { Logger };
@@ -6,10 +7,6 @@ export type { Logger };
 /** Levels from the most to the least talkative. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
-
-const bufferBytesMin = 4_096;
-const bufferBytesMax = 16 * 1_024 * 1_024;
-const flushIntervalMs = 100;
 
 export interface LoggerOptions {
   /** Stands as `name` in each line: the role of the process. */
@@ -20,8 +17,7 @@ export interface LoggerOptions {
 }
 
 /**
- * A pino logger that writes one JSON object per line. Lines reach standard output at most 100 ms late and at the latest when the
- * process exits; a reader that stalls never blocks the process, beyond 16 MiB of waiting lines new ones are dropped. Fields pass `loggable`.
+ * A pino logger that writes one JSON object per line; its fields pass `loggable`. Lines are written at once. A reader that stalls never blocks the process: beyond 16 MiB of waiting lines new ones are dropped and counted.
  */
 export function createLogger({ name, level, destination = standardOutput() }: LoggerOptions): Logger {
   const logger = pino(
@@ -47,6 +43,7 @@ function guardChildren(logger: Logger): void {
   });
 }
 
+/** Node makes a pipe or socket of standard output non-blocking when its stream is first asked for; the writer depends on that. */
 function standardOutput(): DestinationStream {
-  return pino.destination({ fd: 1, sync: false, minLength: bufferBytesMin, maxLength: bufferBytesMax, periodicFlush: flushIntervalMs });
+  return createLineWriter({ fd: process.stdout.fd });
 }

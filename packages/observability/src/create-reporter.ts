@@ -38,7 +38,7 @@ export function createReporter<const Table extends EventTable>(parts: {
     if (event === undefined) throw new TypeError(`there is no event "${name}" in the table`);
     const { level, message, counter } = event;
     counter.inc(labels);
-    const line: Record<string, unknown> = { event: name, ...details, ...labels };
+    const line: Record<string, unknown> = { ...details, ...labels, event: name };
     logger[level](line, message);
   };
 }

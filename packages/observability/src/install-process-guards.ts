@@ -12,6 +12,7 @@ export interface ProcessGuardsOptions {
 }
 
 const marginMs = 1_000;
+const flushTimeoutMs = 500;
 
 /**
  * Ends the process in order. SIGTERM, SIGINT and the end of the parent's IPC channel stop it with code 0; an unhandled rejection or
@@ -29,9 +30,16 @@ export function installProcessGuards({ logger, shutdown, health, faultTimeoutMs 
     const limitMs = code === 0 ? shutdown.timeoutMs() : Math.min(shutdown.timeoutMs(), faultTimeoutMs);
     setTimeout(() => {
       logger.fatal({ reason, limitMs }, 'the shutdown did not end within its limits');
-      process.exit(1);
+      void leave(1);
     }, limitMs + marginMs);
-    void shutdown.run(reason).then(() => process.exit(exitCode ?? code));
+    void shutdown.run(reason).then(() => leave(exitCode ?? code));
+  }
+
+  async function leave(code: number): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    setTimeout(() => resolve(undefined), flushTimeoutMs);
+    await Promise.race([late, new Promise<void>((done) => logger.flush(() => done()))]);
+    process.exit(code);
   }
 
   const onSignal = (signal: NodeJS.Signals): void => end(signal, 0);
@@ -45,6 +53,7 @@ export function installProcessGuards({ logger, shutdown, health, faultTimeoutMs 
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.on('uncaughtException', onFault).on('unhandledRejection', onRejection);
   if (process.send !== undefined) process.on('disconnect', onDisconnect);
+  if (process.send !== undefined && !process.connected) onDisconnect();
   return () => {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('disconnect', onDisconnect);
     process.off('uncaughtException', onFault).off('unhandledRejection', onRejection);

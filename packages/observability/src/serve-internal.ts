@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { accepted, refusals, refused, Rejection } from '@skirmish/protocol';
 import type { Health } from './create-health.ts';
 import type { Metrics } from './create-metrics.ts';
@@ -29,9 +29,23 @@ const requestTimeoutMs = 10_000;
 /** Serves /healthz, /readyz, /health and /metrics for the platform, in the acknowledgement envelope; rejects when the port cannot be had. */
 export async function serveInternal({ host, port, health, metrics, handle }: InternalServerOptions): Promise<InternalServer> {
   const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs }, (request, response) => {
-    if (handle?.(request, response) === true) return;
-    void answer(request, response, health, metrics);
+    void serve(request, response);
   });
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (handle?.(request, response) !== true) await answer(request, response, health, metrics);
+    } catch (cause) {
+      if (response.headersSent) response.destroy();
+      else refuse(response, new Rejection('server/internal', { cause }));
+    }
+  }
+
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   server.once('error', reject);
   server.listen({ host, port }, () => resolve(undefined));
@@ -40,7 +54,8 @@ export async function serveInternal({ host, port, health, metrics, handle }: Int
 
   const close = (): Promise<void> => {
     const closed = new Promise<void>((done) => server.close(() => done()));
-    server.closeAllConnections();
+    // Node closes neither idle connections at once nor upgraded ones at all.
+    for (const socket of connections) socket.destroy();
     return closed;
   };
   return { port: (server.address() as AddressInfo).port, server, close, [Symbol.asyncDispose]: close };
@@ -60,18 +75,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, health
       json(response, 200, accepted(health.report()));
       break;
     case '/metrics':
-      await answerMetrics(response, metrics);
+      send(response, 200, metrics.contentType, await metrics.render());
       break;
     default:
       refuse(response, new Rejection('http/not-found'));
-  }
-}
-
-async function answerMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
-  try {
-    send(response, 200, metrics.contentType, await metrics.render());
-  } catch (cause) {
-    refuse(response, new Rejection('server/internal', { cause }));
   }
 }
 

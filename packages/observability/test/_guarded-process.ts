@@ -1,0 +1,63 @@
+import { announceReady, createHealth, createLogger, createMetrics, createShutdown, installProcessGuards, serveInternal } from '@skirmish/observability';
+
+/** A process as ours are, which does on a message what its name says. */
+const logger = createLogger({ name: 'guarded', level: 'info' });
+const health = createHealth();
+const shutdown = createShutdown({ logger });
+const remove = installProcessGuards({ logger, shutdown, health, faultTimeoutMs: 100 });
+const internal = await serveInternal({ host: '127.0.0.1', port: 0, health, metrics: createMetrics({ process: 'guarded' }) });
+
+function fillTheLog(): void {
+  for (let line = 0; line < 2_000; line += 1) logger.info({ line, filler: 'x'.repeat(200) }, 'filler');
+}
+
+shutdown.step('say readiness', 1_000, () => logger.info(health.readiness(), 'readiness at the first step'));
+shutdown.step('internal server', 1_000, () => internal.close());
+
+process.on('message', (order) => {
+  switch (order) {
+    case 'throw':
+      setImmediate(() => {
+        throw new RangeError('thrown on purpose');
+      });
+      break;
+    case 'reject':
+      void Promise.reject(new TypeError('rejected on purpose'));
+      break;
+    case 'reject-without-error':
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- that such a rejection is logged is what a test proves
+      void Promise.reject('only a text');
+      break;
+    case 'hang':
+      shutdown.step('hang', 60_000, () => new Promise(() => undefined));
+      process.emit('uncaughtException', new Error('a fault before the hang'));
+      break;
+    case 'fault-while-stopping':
+      shutdown.step('fault', 1_000, () => new Promise((resolve) => {
+        setImmediate(() => {
+          setImmediate(resolve);
+          throw new Error('a fault while stopping');
+        });
+      }));
+      process.kill(process.pid, 'SIGTERM');
+      break;
+    case 'slow-stop':
+      shutdown.step('slow', 5_000, () => new Promise((resolve) => setTimeout(resolve, 300)));
+      process.kill(process.pid, 'SIGTERM');
+      break;
+    case 'remove':
+      remove();
+      logger.info('guards removed');
+      break;
+    case 'fill the log':
+      fillTheLog();
+      return process.exit(0);
+    case 'fill the log, then stop':
+      fillTheLog();
+      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 500);
+      break;
+  }
+});
+
+announceReady({ role: 'gateway', id: 'first', publicPort: 1, internalPort: internal.port });
+announceReady({ role: 'gateway', id: 'second' });
