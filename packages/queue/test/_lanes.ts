@@ -47,6 +47,8 @@ export async function openLanes(o: { redisUrl?: string } = {}): Promise<Lanes> {
         step,
         logger,
         isInfrastructureError: (error) => error instanceof Outage,
+        // Off, unless a test is about it: it would heal what the tests are to find.
+        sweep: { intervalMs: 600_000 },
         ...more,
       });
       workers.push(worker);

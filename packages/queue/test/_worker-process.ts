@@ -16,6 +16,7 @@ const worker = createLaneWorker({
   queue: 'combat',
   concurrency: 20,
   isInfrastructureError: () => false,
+  sweep: { intervalMs: 600_000 },
   logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
   step: async (command) => {
     const turn = command.kind === 'combat.start' ? 0 : command.body.turn;

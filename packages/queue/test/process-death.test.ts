@@ -20,7 +20,7 @@ describe('a worker process', () => {
   it('killed in a step is followed by another one within 5 s, which steps the command again', async () => {
     await using lanes = await openLanes();
     await using victim = await start(lanes);
-    await push(lanes, 'c1', 9000);
+    await push(lanes, 'c1', 3500);
     await push(lanes, 'c1', 2);
     await eventually(async () => (await lanes.redis.hget(keysOf(lanes.realm).laneState('combat', 'c1'), 'tries')) === '1');
     await using _heir = await start(lanes);

@@ -3,11 +3,14 @@ import { eventually, startRedis, startTcpProxy } from '@skirmish/testing';
 import { describe, expect, it } from 'vitest';
 
 import { createLaneProducer, readDeadCommands } from '../src/index.ts';
+import { createDoorbell } from '../src/doorbell.ts';
 import { doorbellIdOf } from '../src/lane-key.ts';
+import { silentLogger } from '../src/lane-logger.ts';
+import { createLaneMetrics } from '../src/lane-metrics.ts';
 import { openRecord } from '../src/lane-record.ts';
 import { pushScript } from '../src/lane-scripts.ts';
 import { sweepLimits } from '../src/sweeper.ts';
-import { actOf, openLanes, turnOf } from './_lanes.ts';
+import { Outage, actOf, openLanes, turnOf } from './_lanes.ts';
 import type { Lanes } from './_lanes.ts';
 
 /** What a gateway leaves behind that dies between the push and the ring. */
@@ -25,9 +28,23 @@ describe('the sweeper', () => {
     const seen = new Set<string>();
     for (let lane = 0; lane < 50; lane += 1) await pushWithoutRing(lanes, `c${lane}`, 1);
     const startedAtMs = Date.now();
-    await lanes.work(async (command) => void seen.add(command.key), { sweep: { batch: 20 } });
+    await lanes.work(async (command) => void seen.add(command.key), { sweep: { intervalMs: 1000, batch: 20 } });
     await eventually(() => seen.size === 50, { timeoutMs: 10_000 });
     expect(Date.now() - startedAtMs).toBeLessThan(6000);
+  });
+
+  it('is not held up by lanes that wait for good reason', async () => {
+    await using lanes = await openLanes();
+    const seen: string[] = [];
+    for (const key of ['ill-1', 'ill-2', 'well']) await pushWithoutRing(lanes, key, 1);
+    await lanes.work(
+      async (command) => {
+        if (command.key !== 'well') throw new Outage('away');
+        seen.push(command.key);
+      },
+      { sweep: { intervalMs: 100, quietMs: 100, batch: 2 } },
+    );
+    await eventually(() => seen.length === 1, { timeoutMs: 3000 });
   });
 
   it('rings over a deduplication key whose job is gone', async () => {
@@ -166,6 +183,19 @@ describe('Redis', () => {
     expect(Date.now() - startedAtMs).toBeLessThan(100);
     await server.restart();
     await eventually(push);
+  });
+
+  it('away while a doorbell is made for the first time does not break the doorbell for ever', async () => {
+    await using server = await startRedis();
+    const redis = createRedis({ url: server.url, name: 'test', role: 'queue' });
+    await server.kill();
+    await eventually(() => redis.status !== 'ready');
+    const doorbell = createDoorbell({ redis, prefix: '{x}:q', queue: 'combat', logger: silentLogger, metrics: createLaneMetrics(undefined, 'combat') });
+    await expect(doorbell.ring('c1')).rejects.toThrow('ready');
+    await server.restart();
+    await eventually(() => doorbell.ring('c1'));
+    await doorbell.close();
+    redis.disconnect();
   });
 
   it('away while a producer starts does not break the producer for ever', async () => {
