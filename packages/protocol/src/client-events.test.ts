@@ -63,6 +63,14 @@ describe('parseClientPayload', () => {
     expect(items.touched).toBe(0);
   });
 
+  it('[PAY3] does not look at a second item after a wrong one', () => {
+    let second = 0;
+    const list = [null, 'p1'];
+    Object.defineProperty(list, 1, { get: () => (second += 1) });
+    expect(rejectionOf(() => parseClientPayload('presence:watch', { userIds: list })).path).toBe('userIds.0');
+    expect(second).toBe(0);
+  });
+
   it('[PAY3] refuses numbers that are none', () => {
     for (const x of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1n]) {
       expect(rejectionOf(() => parseClientPayload('character:move', { seq: 1, x, y: 1 })).path).toBe('x');
