@@ -38,11 +38,11 @@ describe('outages of Redis under traffic', () => {
   const traffic = () => {
     const redis = createRedis({ url: server.url, name: 'traffic', role: 'command' });
     const emitter = createEmitter({ redis, realm, epochGraceMs: 500, retryForMs: 60_000 });
-    let going = true;
+    const stopping = new AbortController();
     let accepted = 0;
     const run = (async () => {
       await whenReady(redis);
-      while (going) {
+      while (!stopping.signal.aborted) {
         await emitter.emit({ rooms: [room] }, 'app:numbered', { n: accepted });
         accepted += 1;
         await new Promise((resolve) => { setImmediate(resolve); });
@@ -50,7 +50,7 @@ describe('outages of Redis under traffic', () => {
     })();
     return {
       stop: async () => {
-        going = false;
+        stopping.abort();
         await run;
         redis.disconnect();
         return accepted;

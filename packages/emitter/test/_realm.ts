@@ -48,5 +48,5 @@ export async function createTestRealm(epochStartMs = 1000): Promise<TestRealm> {
 }
 
 function parse(text: string | undefined): unknown {
-  return text === undefined || !text.startsWith('{') ? null : JSON.parse(text);
+  return text?.startsWith('{') ? JSON.parse(text) : null;
 }

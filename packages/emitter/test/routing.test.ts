@@ -1,5 +1,6 @@
 import type { CombatId, IncarnationId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
-import { Rejection, roomOf } from '@skirmish/protocol';
+import type { Rejection } from '@skirmish/protocol';
+import { roomOf } from '@skirmish/protocol';
 import { compareStreamIds, createRedis, whenReady } from '@skirmish/redis';
 import { eventually, services, startRedis, startTcpProxy } from '@skirmish/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -28,6 +28,8 @@ interface StreamsAdapter extends Adapter {
   disconnectSockets(opts: BroadcastOptions, close: boolean): void;
 }
 
+type AsyncBroadcast = (packet: Packet, opts: BroadcastOptions) => Promise<void>;
+
 export interface RealmAdapterOptions {
   /** The adapter's client, see `createAdapterRedis`. */
   client: Redis;
@@ -93,7 +95,7 @@ function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options
     onMessage: adapter.onMessage.bind(adapter),
     doPublish: adapter.doPublish.bind(adapter),
     // Async, whatever its type says: it rejects when the packet cannot be encoded.
-    broadcast: adapter.broadcast.bind(adapter) as (packet: Packet, opts: BroadcastOptions) => unknown as (packet: Packet, opts: BroadcastOptions) => Promise<void>,
+    broadcast: adapter.broadcast.bind(adapter) as AsyncBroadcast,
     addSockets: adapter.addSockets.bind(adapter),
     delSockets: adapter.delSockets.bind(adapter),
     disconnectSockets: adapter.disconnectSockets.bind(adapter),
