@@ -1,4 +1,4 @@
-import { skeletonOf, skeletonOfWord } from './skeleton.ts';
+import { type SkeletonCharacter, skeletonOfWord } from './skeleton.ts';
 
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
@@ -8,21 +8,20 @@ export interface Span {
   readonly to: number;
 }
 
-/** Finds the words of a list in a text, also disguised ones; in order, without overlaps. */
-export type WordFinder = (text: string) => Span[];
+/** Finds the words of a list in the skeleton of a text, so also disguised ones; in order, without overlaps. */
+export type WordFinder = (skeleton: readonly SkeletonCharacter[]) => Span[];
 
 /** Prepares a list once. A search takes time in proportion to the length of the text times the number of words. */
 export function createWordFinder(words: readonly string[]): WordFinder {
   const skeletons = words.map(skeletonOfWord).filter((skeleton) => skeleton !== '');
-  return (text) => {
-    const skeleton = skeletonOf(text);
+  return (skeleton) => {
     const joined = skeleton.map(({ character }) => character).join('');
+    const found = skeletons.flatMap((word) => occurrences(joined, word));
+    if (found.length === 0) return [];
     // Characters beyond the BMP take two units in `joined`; the skeleton counts characters.
     const places = skeleton.flatMap(({ character }, place) => Array.from({ length: character.length }, () => place));
-    const found = skeletons.flatMap((word) => occurrences(joined, word)).map(({ from, to }) => {
-      return { from: skeleton[places[from] ?? 0]?.from ?? 0, to: skeleton[places[to - 1] ?? 0]?.to ?? 0 };
-    });
-    return merged(found);
+    const spans = found.map(({ from, to }) => ({ from: skeleton[places[from] ?? 0]?.from ?? 0, to: skeleton[places[to - 1] ?? 0]?.to ?? 0 }));
+    return merged(spans);
   };
 }
 

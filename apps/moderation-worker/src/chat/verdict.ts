@@ -2,6 +2,7 @@ import { chatTextSchema, duplicateTextsMax, type RefusalCode } from '@skirmish/p
 import * as v from 'valibot';
 import { cleanText } from './clean-text.ts';
 import { createWordFinder, mask } from './find-words.ts';
+import { skeletonOf } from './skeleton.ts';
 import { wordLists, type WordLists } from './word-lists.ts';
 
 export type Verdict =
@@ -20,9 +21,10 @@ export function createJudge(lists: WordLists = wordLists): Judge {
     if (text === '') return { kind: 'refused', code: 'payload/invalid' };
     // Normalisation may lengthen a text.
     if (!v.is(chatTextSchema, text)) return { kind: 'refused', code: 'chat/too-long' };
-    if (findRefused(text).length > 0) return { kind: 'refused', code: 'chat/profanity' };
+    const skeleton = skeletonOf(text);
+    if (findRefused(skeleton).length > 0) return { kind: 'refused', code: 'chat/profanity' };
     if (alikeBefore >= duplicateTextsMax) return { kind: 'refused', code: 'chat/spam' };
-    const spans = findMasked(text);
+    const spans = findMasked(skeleton);
     return { kind: 'delivered', text: mask(text, spans), masked: spans.length > 0 };
   };
 }

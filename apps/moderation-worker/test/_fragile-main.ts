@@ -1,0 +1,11 @@
+import { announceReady } from '@skirmish/observability';
+import { config, createModerationWorker } from '../src/index.ts';
+
+const worker = await createModerationWorker(config.parse(process.env), {
+  reached: (place) => {
+    if (place !== process.env['FAIL_AT']) return undefined;
+    process.kill(process.pid, 'SIGKILL');
+    return new Promise(() => undefined);
+  },
+});
+announceReady({ role: 'moderation-worker', id: worker.id, internalPort: worker.internalPort });
