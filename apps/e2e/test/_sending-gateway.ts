@@ -10,7 +10,7 @@ const announce = (): void => {
 };
 gateway.onIncarnation(announce);
 burstsOf(({ room, sender, number }) => {
-  gateway.realms[0]?.nsp.to(room).emit('app:numbered' as never, { sender, number } as never);
+  gateway.realms[0]?.nsp.to(room).emit('app:numbered' as never, { sender, number });
   return Promise.resolve();
 });
 process.once('SIGTERM', () => {
