@@ -102,7 +102,10 @@ if [ ! -e "$policy" ] || grep -q 'skirmish: temporary' "$policy"; then
 fi
 install() { apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$package"; }
 install || { apt-get update -q && install; }
-for service in "$@"; do deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true; done
+for service in "$@"; do
+  systemctl disable "$service" >/dev/null 2>&1 || true
+  update-rc.d "$service" disable >/dev/null 2>&1 || true
+done
 `;
 
 function missingSentence(tool: HostTool): string {

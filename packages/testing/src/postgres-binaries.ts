@@ -51,11 +51,19 @@ export function findUnprivileged(postgres: string, dataDir: string): Unprivilege
   return way;
 }
 
-/** Gives a data directory, made by another way of running, to the user of this one. */
-export async function giveTo(folder: string, ownerId: number | null): Promise<void> {
-  if (ownerId === null || (await lstat(folder)).uid === ownerId) return;
-  await chown(folder, ownerId, ownerId);
-  for (const entry of await readdir(folder, { recursive: true })) await chown(join(folder, entry), ownerId, ownerId).catch(() => undefined);
+/** Gives a file or a data directory, made by another way of running, to the user of this one. */
+export async function giveTo(path: string, ownerId: number | null): Promise<void> {
+  if (ownerId === null) return;
+  const { uid, isDirectory } = await statOf(path);
+  if (uid === ownerId) return;
+  await chown(path, ownerId, ownerId);
+  if (!isDirectory) return;
+  for (const entry of await readdir(path, { recursive: true })) await chown(join(path, entry), ownerId, ownerId);
+}
+
+async function statOf(path: string): Promise<{ uid: number; isDirectory: boolean }> {
+  const stat = await lstat(path);
+  return { uid: stat.uid, isDirectory: stat.isDirectory() };
 }
 
 function canRun(prefix: readonly string[], postgres: string, dataDir: string): boolean {

@@ -33,69 +33,99 @@ export interface Supervised<R extends Running> {
 
 /** Starts a process, resolves when it is ready for the first time (rejects when that fails), and keeps it running from then on. */
 export async function supervise<R extends Running>(options: SuperviseOptions<R>): Promise<Supervised<R>> {
-  const { name, report, onChange, backoffMs = 200, backoffMaxMs = 10_000, steadyMs = 30_000 } = options;
-  const ending = new AbortController();
-  let current: R | null = await options.launch(ending.signal);
-  let wanted = false;
-  let waitMs = backoffMs;
+  const keeper = new Keeper(options);
+  await keeper.start();
+  return {
+    name: options.name,
+    current: () => keeper.current,
+    restart: () => keeper.restart(),
+    stop: (timeoutMs) => keeper.stop(timeoutMs),
+  };
+}
 
-  const keep = async (first: R): Promise<void> => {
-    for (let running: R | null = first; running !== null; running = await again()) {
+class Keeper<R extends Running> {
+  readonly #options: Required<SuperviseOptions<R>>;
+  readonly #ending = new AbortController();
+  #kept: Promise<void> = Promise.resolve();
+  /** Somebody asked for a new start, so it is neither reported as a death nor waited for. */
+  #wanted = false;
+  #waitMs: number;
+  current: R | null = null;
+
+  constructor(options: SuperviseOptions<R>) {
+    this.#options = { backoffMs: 200, backoffMaxMs: 10_000, steadyMs: 30_000, ...options };
+    this.#waitMs = this.#options.backoffMs;
+  }
+
+  async start(): Promise<void> {
+    const first = await this.#options.launch(this.#ending.signal);
+    this.current = first;
+    this.#kept = this.#keep(first);
+  }
+
+  async restart(): Promise<void> {
+    this.#wanted = true;
+    await this.current?.stop(10_000);
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#ending.abort();
+    const gone = Promise.all([this.current?.stop(timeoutMs), this.#kept]);
+    await Promise.race([gone, sleep(timeoutMs + 500, undefined, { ref: false })]);
+  }
+
+  #isEnding(): boolean {
+    return this.#ending.signal.aborted;
+  }
+
+  async #keep(first: R): Promise<void> {
+    const { name, report, onChange, backoffMs, steadyMs } = this.#options;
+    for (let running: R | null = first; running !== null; running = await this.#again()) {
       const startedAt = performance.now();
       const code = await running.exited;
-      current = null;
+      this.current = null;
       onChange();
-      if (isEnding()) return;
-      if (performance.now() - startedAt > steadyMs) waitMs = backoffMs;
-      if (!wanted) report(`${name} ended (${code === null ? 'by a signal' : `code ${code}`}); starting it again`);
+      if (performance.now() - startedAt > steadyMs) this.#waitMs = backoffMs;
+      if (!this.#wanted && !this.#isEnding()) report(`${name} ended (${code === null ? 'by a signal' : `code ${code}`}); starting it again`);
     }
-  };
-  const isEnding = (): boolean => ending.signal.aborted;
-  const again = async (): Promise<R | null> => {
-    while (!isEnding()) {
-      await pause(waitMs);
-      waitMs = wanted ? backoffMs : Math.min(waitMs * 2, backoffMaxMs);
-      wanted = false;
-      if (isEnding()) break;
-      const started = await attempt();
+  }
+
+  async #again(): Promise<R | null> {
+    const { backoffMs, backoffMaxMs } = this.#options;
+    while (!this.#isEnding()) {
+      await this.#pause();
+      this.#waitMs = this.#wanted ? backoffMs : Math.min(this.#waitMs * 2, backoffMaxMs);
+      this.#wanted = false;
+      const started = this.#isEnding() ? null : await this.#attempt();
       if (started !== null) return started;
     }
     return null;
-  };
-  /** Ends early when somebody wants it at once, or no more. */
-  const pause = async (timeMs: number): Promise<void> => {
-    const until = performance.now() + timeMs;
-    while (!wanted && !isEnding() && performance.now() < until) await sleep(Math.min(50, timeMs));
-  };
-  const attempt = async (): Promise<R | null> => {
-    try {
-      current = await options.launch(ending.signal);
-    } catch (error) {
-      if (!isEnding()) report(`${name} could not be started again: ${error instanceof Error ? firstLines(error.message) : String(error)}`);
-      return null;
-    }
-    if (isEnding()) {
-      await current.stop(1_000);
-      return null;
-    }
-    report(`${name} runs again (process ${current.pid})`);
-    onChange();
-    return current;
-  };
-  const kept = keep(current);
+  }
 
-  return {
-    name,
-    current: () => current,
-    restart: async () => {
-      wanted = true;
-      await current?.stop(10_000);
-    },
-    stop: async (timeoutMs) => {
-      ending.abort();
-      await Promise.race([Promise.all([current?.stop(timeoutMs), kept]), sleep(timeoutMs + 500, undefined, { ref: false })]);
-    },
-  };
+  /** Ends early when somebody wants it at once, or no more. */
+  async #pause(): Promise<void> {
+    const until = performance.now() + this.#waitMs;
+    while (!this.#wanted && !this.#isEnding() && performance.now() < until) await sleep(20);
+  }
+
+  async #attempt(): Promise<R | null> {
+    const { name, report, onChange, launch } = this.#options;
+    let started: R;
+    try {
+      started = await launch(this.#ending.signal);
+    } catch (error) {
+      if (!this.#isEnding()) report(`${name} could not be started again: ${error instanceof Error ? firstLines(error.message) : String(error)}`);
+      return null;
+    }
+    if (this.#isEnding()) {
+      await started.stop(1_000);
+      return null;
+    }
+    this.current = started;
+    report(`${name} runs again (process ${started.pid})`);
+    onChange();
+    return started;
+  }
 }
 
 const firstLines = (text: string): string => text.split('\n').slice(0, 6).join('\n');
