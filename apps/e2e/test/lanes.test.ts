@@ -1,4 +1,4 @@
-import { createTestDatabase, eventually, services, startPostgres, startRedis } from '@skirmish/testing';
+import { createTestDatabase, eventually, services, startPostgres, startRedis, timePasses } from '@skirmish/testing';
 import { describe, expect, it } from 'vitest';
 
 import { openLaneField } from './_lane-field.ts';
@@ -46,7 +46,7 @@ describe('Postgres away for 10 s', () => {
     const rounds = async (first: number, last: number): Promise<void> => {
       for (let turn = first; turn <= last; turn += 1) {
         await field.pushRound(turn);
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await timePasses(200, 'the pace of the players');
       }
     };
     await rounds(1, 5);
@@ -54,7 +54,7 @@ describe('Postgres away for 10 s', () => {
     else await postgres.kill();
     const awaySinceMs = Date.now();
     await rounds(6, 30);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 10_000 - (Date.now() - awaySinceMs))));
+    await timePasses(Math.max(0, 10_000 - (Date.now() - awaySinceMs)), 'the rest of the outage');
     if (how === 'frozen') postgres.resume();
     else await postgres.restart();
     const backAtMs = Date.now();
@@ -97,9 +97,9 @@ describe('Redis restarted with its data under traffic', () => {
     };
     await rounds(10);
     const going = rounds(20);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await eventually(() => turn > 12);
     await server.kill();
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await timePasses(3000, 'the outage');
     await server.restart();
     await going;
     await rounds(5);

@@ -1,4 +1,5 @@
 import { Rejection } from '@skirmish/protocol';
+import { eventually, timePasses } from '@skirmish/testing';
 import { describe, expect, it } from 'vitest';
 
 import { runStep } from './run-step.ts';
@@ -59,14 +60,17 @@ describe('runStep', () => {
       throw new Error('at once');
     }, options);
     expect(thrown.outcome).toBe('rule-error');
+    let ended = false;
     const late = await runStep(
       async () => {
-        await new Promise((resolve) => setTimeout(resolve, 40));
+        await timePasses(40, 'a step that fails after its limit');
+        ended = true;
         throw new Error('late');
       },
       { ...options, timeoutMs: 10 },
     );
     expect(late.outcome).toBe('timeout');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    // The set-up of the run fails it if the late rejection is unhandled.
+    await eventually(() => ended);
   });
 });

@@ -1,6 +1,7 @@
 /** A worker in a process of its own, for tests that kill or freeze it; it notes in a Redis list what it stepped. */
 import { realmIdSchema } from '@skirmish/protocol';
 import { createRedis, keysOf } from '@skirmish/redis';
+import { timePasses } from '@skirmish/testing';
 import * as v from 'valibot';
 
 import { createLaneWorker } from '../src/index.ts';
@@ -22,7 +23,7 @@ const worker = createLaneWorker({
     const turn = command.kind === 'combat.start' ? 0 : command.body.turn;
     // What the turns do is the test's language: 666 kills its process, 9xx takes that many milliseconds before it has an effect.
     if (turn === 666) process.kill(process.pid, 'SIGKILL');
-    if (turn >= 900 && turn < 10_000) await new Promise((resolve) => setTimeout(resolve, turn));
+    if (turn >= 900 && turn < 10_000) await timePasses(turn, 'a step that works');
     await redis.rpush(notes, `${process.pid}/${command.key}/${turn}/${command.tries}`);
   },
 });

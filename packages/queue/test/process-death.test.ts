@@ -36,7 +36,7 @@ describe('a worker process', () => {
     await push(lanes, 'c1', 2);
     for (let deaths = 0; deaths < 3; deaths += 1) {
       await using victim = await start(lanes);
-      expect(await Promise.race([victim.exited, new Promise((resolve) => setTimeout(resolve, 8000, 'alive'))])).toBe(null);
+      await eventually(() => !victim.isRunning(), { timeoutMs: 8000, what: 'death by the command' });
     }
     await using _survivor = await start(lanes);
     const notes = await eventually(async () => {

@@ -1,5 +1,5 @@
 import { createRedis, keysOf } from '@skirmish/redis';
-import { eventually, startRedis, startTcpProxy } from '@skirmish/testing';
+import { eventually, startRedis, startTcpProxy, timePasses } from '@skirmish/testing';
 import { describe, expect, it } from 'vitest';
 
 import { createLaneProducer, readDeadCommands } from '../src/index.ts';
@@ -76,7 +76,7 @@ describe('the sweeper', () => {
     await lanes.work(
       async () => {
         runs += 1;
-        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await timePasses(1500, 'a step that outlasts the limits of the sweeper');
       },
       { sweep: { intervalMs: 50, quietMs: 100, deadKeyMs: 200 } },
     );
@@ -93,7 +93,7 @@ describe('a worker that closes', () => {
     const seen: string[] = [];
     const step = (name: string) => async (command: Parameters<typeof turnOf>[0]) => {
       seen.push(`${name} ${turnOf(command)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await timePasses(100, 'a step that runs while the worker closes');
     };
     const first = await lanes.work(step('first'));
     for (const turn of [1, 2, 3]) await lanes.producer.push({ key: 'c1', kind: 'combat.act', body: actOf(turn) });
@@ -145,17 +145,18 @@ describe('Redis', () => {
         } catch (error) {
           refusals.push((error as { code?: string }).code ?? String(error));
         }
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await timePasses(5, 'the pace of a player');
       }
     });
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await eventually(() => [...accepted.values()].flat().length >= 100);
     await server.kill();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await timePasses(1500, 'the outage');
     await server.restart();
     await eventually(async () => {
       await lanes.producer.push({ key: 'probe', kind: 'combat.act', body: actOf(1) });
     });
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const before = [...accepted.values()].flat().length;
+    await eventually(() => [...accepted.values()].flat().length >= before + 100);
     stop = true;
     await Promise.all(pushing);
     expect(refusals.filter((code) => code !== 'server/unavailable')).toEqual([]);
