@@ -41,8 +41,8 @@ function makePipe(): { writeFd: number; read: () => string; closeReader: () => v
 const lineOf = (index: number): string => `${JSON.stringify({ index, filler: 'é'.repeat(100) })}\n`;
 const flushed = (writer: LineWriter): Promise<void> => new Promise((resolve) => writer.flush(resolve));
 
-async function readAll(read: () => string, writer: LineWriter): Promise<{ index?: number; lines?: number; msg?: string }[]> {
-  let text = '';
+async function readAll(read: () => string, writer: LineWriter, first = ''): Promise<{ index?: number; lines?: number; msg?: string }[]> {
+  let text = first;
   let done = false;
   void flushed(writer).then(() => (done = true));
   await eventually(() => {
@@ -70,6 +70,16 @@ describe('createLineWriter', () => {
     for (let index = 0; index < 2_000; index += 1) writer.write(lineOf(index));
     const lines = await readAll(read, writer);
     expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: 2_000 }, (_, index) => index));
+  });
+
+  it('lets no line overtake those that wait, although the reader would take it', async () => {
+    const { writeFd, read } = makePipe();
+    const writer = createLineWriter({ fd: writeFd });
+    for (let index = 0; index < 1_000; index += 1) writer.write(lineOf(index));
+    const first = read();
+    writer.write(lineOf(1_000));
+    const lines = await readAll(read, writer, first);
+    expect(lines.map(({ index }) => index)).toEqual(Array.from({ length: 1_001 }, (_, index) => index));
   });
 
   it('goes on directly once the reader has caught up', async () => {

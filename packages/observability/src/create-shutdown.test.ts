@@ -58,8 +58,8 @@ describe('createShutdown', () => {
     const shutdown = createShutdown(logLines());
     let given: AbortSignal | undefined;
     shutdown.step('quick', 10, (signal) => void (given = signal));
+    shutdown.step('longer', 40, () => new Promise(() => undefined));
     await shutdown.run('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 30));
     expect(given?.aborted).toBe(false);
   });
 

@@ -42,7 +42,7 @@ process.on('message', (order) => {
       process.kill(process.pid, 'SIGTERM');
       break;
     case 'slow-stop':
-      shutdown.step('slow', 5_000, () => new Promise((resolve) => setTimeout(resolve, 300)));
+      shutdown.step('slow', 10_000, () => new Promise((resolve) => process.once('message', resolve)));
       process.kill(process.pid, 'SIGTERM');
       break;
     case 'remove':
@@ -54,7 +54,7 @@ process.on('message', (order) => {
       return process.exit(0);
     case 'fill the log, then stop':
       fillTheLog();
-      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 500);
+      process.kill(process.pid, 'SIGTERM');
       break;
   }
 });

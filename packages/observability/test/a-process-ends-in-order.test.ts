@@ -85,6 +85,7 @@ describe('a process with guards', () => {
     await eventually(() => messages(guarded).includes('shutdown started'));
     guarded.child.kill('SIGINT');
     guarded.child.kill('SIGTERM');
+    guarded.child.send('go on');
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
     expect(messages(guarded).filter((message) => message === 'shutdown started')).toHaveLength(1);
     expect(guarded.lines().at(-1)).toMatchObject({ steps: [expect.anything(), expect.anything(), { name: 'slow', outcome: 'done' }] });
