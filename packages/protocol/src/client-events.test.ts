@@ -27,7 +27,7 @@ describe('parseClientPayload', () => {
           expect(error).toBeInstanceOf(Rejection);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 

@@ -34,3 +34,9 @@ const cellsOf = (line: string): string[] =>
     .slice(1, -1)
     .split('|')
     .map((cell) => cell.trim().replaceAll('`', ''));
+
+/** The words in backticks of one rule, except its first one, which is the field that the rule is about. */
+export function valuesOf(ruleId: string): string[] {
+  const line = document.split('\n').find((text) => text.startsWith(`- [${ruleId}]`)) ?? '';
+  return [...line.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '').slice(1);
+}

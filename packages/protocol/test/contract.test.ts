@@ -1,22 +1,28 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
+import { combatEndedSchema } from '../src/combat-events.ts';
 import {
+  characterStatuses,
   clientEventNames,
   clientEvents,
+  combatActionKinds,
   defaultRateOf,
+  emotes,
   isClientEventName,
   isServerEventName,
   parseClientPayload,
   parseServerPayload,
+  presenceSchema,
   refusalCodes,
   refusals,
   Rejection,
+  sanctionKinds,
   serverEventNames,
   serverEvents,
 } from '../src/index.ts';
 import * as limits from '../src/limits.ts';
-import { document, formsIn, rowsUnder, ruleIds } from './_document.ts';
+import { document, formsIn, rowsUnder, ruleIds, valuesOf } from './_document.ts';
 import { eventsWithSamples, samplesOf } from './_samples.ts';
 import { formsOf } from './_schemas.ts';
 
@@ -71,6 +77,15 @@ describe('the document and the code', () => {
       expect([event, perSecond, String(burst), scope]).toEqual([event, ...(written.get(rowOf(event)) ?? [])]);
     }
     expect([...written.keys()].filter((name) => !clientEventNames.map(rowOf).includes(name))).toEqual([]);
+  });
+
+  it('have the same lists of values', () => {
+    expect(valuesOf('CHR6')).toEqual(characterStatuses);
+    expect(valuesOf('CHR7')).toEqual(emotes);
+    expect(valuesOf('CMB2').slice(-combatActionKinds.length)).toEqual(combatActionKinds);
+    expect(valuesOf('CMB9')).toEqual(combatEndedSchema.entries.outcome.options);
+    expect(valuesOf('MOD1').slice(0, sanctionKinds.length)).toEqual(sanctionKinds);
+    expect(valuesOf('PRS2').slice(-presenceSchema.entries.status.options.length)).toEqual(presenceSchema.entries.status.options);
   });
 
   it('number every rule once, without holes', () => {
