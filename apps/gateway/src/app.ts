@@ -7,6 +7,7 @@ import { type IncarnationId, namespaceOf, type RealmId, realmIdSchema, socketsPe
 import * as v from 'valibot';
 import { createRealmTransport } from './cluster/realm-transport.ts';
 import type { GatewayConfig } from './config.ts';
+import { type EventTable, events } from './connection/events.ts';
 import { PlayerCache } from './connection/player-cache.ts';
 import { adapterFor } from './connection/redis-adapter.ts';
 import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
@@ -27,6 +28,8 @@ export interface Gateway extends AsyncDisposable {
   readonly incarnation: IncarnationId;
   onIncarnation(listener: () => void): void;
   readonly realms: readonly ServedRealm[];
+  /** Takes no new connections from now on; those that are there stay. */
+  drain(reason: string): void;
   stop(reason: string): Promise<void>;
 }
 
@@ -35,6 +38,8 @@ export interface GatewayParts {
   readonly logger?: Logger;
   readonly health?: Health;
   readonly shutdown?: Shutdown;
+  /** Other events than those of the game, for tests of the way that all events go. */
+  readonly events?: EventTable;
 }
 
 /** More authentications at a time than this are asked to come back a second later. */
@@ -52,14 +57,14 @@ export async function createGateway(config: GatewayConfig, parts: GatewayParts =
   const logger = parts.logger ?? createGatewayLogger(config);
   const shutdown = parts.shutdown ?? createShutdown({ logger });
   try {
-    return await start(config, logger, parts.health ?? createHealth(), shutdown);
+    return await start(config, { logger, shutdown, health: parts.health ?? createHealth(), events: parts.events ?? events });
   } catch (error) {
     await shutdown.run('the start failed');
     throw error;
   }
 }
 
-async function start(config: GatewayConfig, logger: Logger, health: Health, shutdown: Shutdown): Promise<Gateway> {
+async function start(config: GatewayConfig, { logger, health, shutdown, events: table }: Required<GatewayParts>): Promise<Gateway> {
   const metrics = createMetrics({ process: 'gateway' });
   const realms: ServedRealm[] = [];
   const gateway = createContext(config, logger, metrics, health, () => realms.reduce((sum, { sessions }) => sum + sessions.size, 0));
@@ -72,7 +77,7 @@ async function start(config: GatewayConfig, logger: Logger, health: Health, shut
   const http = (running.http = createHttpServer(createExpressApp({ ...gateway, statistics: statisticsOf(gateway, realms) })));
   const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
   const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), metrics: gateway.metrics });
-  for (const transport of transports) realms.push(await serveRealm(gateway, io, transport.realm, transport));
+  for (const transport of transports) realms.push(await serveRealm({ gateway, io, realm: transport.realm, transport, table }));
   await listen(http, config);
   running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
   logger.info({ publicPort: portOf(http), internalPort: internal.port, realms: config.realms }, 'gateway is ready');
@@ -89,6 +94,7 @@ async function start(config: GatewayConfig, logger: Logger, health: Health, shut
     },
     onIncarnation: (listener) => { transports[0]?.onIncarnation(listener); },
     realms,
+    drain: (reason) => { health.drain(reason); },
     stop,
     [Symbol.asyncDispose]: () => stop('disposed'),
   };

@@ -5,7 +5,7 @@ import { compareStreamIds, createRedis, keysOf, whenReady } from '@skirmish/redi
 import { eventually, services, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { joinAs, startBareGateway } from './_bare-gateway.ts';
-import type { BareGateway } from './_bare-gateway.ts';
+import type { BareGateway, Player } from './_bare-gateway.ts';
 
 const room = roomOf.combat('order' as CombatId);
 
@@ -119,5 +119,41 @@ describe('the one path of critical events', () => {
     expect(positions.every((position, i) => i === 0 || compareStreamIds(positions[i - 1] ?? '', position) < 0)).toBe(true);
     player.close();
     neighbour.close();
+  });
+
+  it('fetchSockets and serverSideEmit ask all gateways, over Pub/Sub', async () => {
+    const players = await Promise.all([a, b, c].map((gateway, i) => joinAs(gateway.url, `asked-${i}`, [room])));
+    const found = await a.nsp.in(room).fetchSockets();
+    expect(found.map(({ id }) => id).sort()).toEqual(players.map(({ socket }) => socket.id).sort());
+    const heard: string[] = [];
+    b.nsp.once('hello', () => { heard.push('b'); });
+    c.nsp.once('hello', () => { heard.push('c'); });
+    a.nsp.serverSideEmit('hello', { n: 1 });
+    await eventually(() => heard.length === 2);
+    for (const player of players) player.close();
+  });
+
+  it('the sixth connection of a user closes the first one, wherever it is, and tells it why', async () => {
+    const players: Player[] = [];
+    for (let n = 0; n < 6; n += 1) players.push(await joinAs([a, b, c][n % 3]?.url ?? '', 'crowded'));
+    await eventually(() => players[0]?.socket.connected === false, { what: 'the oldest connection to be closed' });
+    expect(players[0]?.received).toMatchObject([{ event: 'session:closed', payload: { code: 'session/replaced' } }]);
+    expect(players.slice(1).every(({ socket }) => socket.connected)).toBe(true);
+    await eventually(async () => (await redis.hlen(keys.user('crowded' as UserId))) === 5);
+    for (const player of players) player.close();
+    await eventually(async () => (await redis.exists(keys.user('crowded' as UserId))) === 0);
+  });
+
+  it('a volatile broadcast reaches members on all gateways without touching an inbox or carrying a position', async () => {
+    const players = await Promise.all([a, b, c].map((gateway, i) => joinAs(gateway.url, `volatile-${i}`, [room])));
+    const lengths = () => Promise.all([a, b, c].map((gateway) => redis.xlen(keys.inbox(gateway.transport.incarnation()))));
+    const before = await lengths();
+    await eventually(() => {
+      a.nsp.volatile.to(room).emit('blink', { n: 1 });
+      return players.every(({ received }) => received.length > 0);
+    });
+    expect(await lengths()).toEqual(before);
+    expect(players.flatMap(({ received }) => received).every(({ position }) => position === undefined)).toBe(true);
+    for (const player of players) player.close();
   });
 });

@@ -22,7 +22,7 @@ export function acknowledge(reply: Reply, data: unknown, metrics: GatewayMetrics
     reply.answer(accepted(data));
   } catch (err) {
     // A BigInt or a cycle: our mistake, and the client still gets an answer.
-    metrics.report('answer-unsendable', { event: reply.event }, { err });
+    metrics.report('answer-unsendable', { client_event: reply.event }, { err });
     reply.answer(refused(new Rejection('server/internal').toRefusal()));
   }
 }

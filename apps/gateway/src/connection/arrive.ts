@@ -4,6 +4,7 @@ import { welcome } from '../session/welcome.ts';
 import { claimantOf } from '../zone/claimant.ts';
 import type { Arrivals } from './authenticate.ts';
 import { createDispatch } from './dispatch.ts';
+import type { EventTable } from './events.ts';
 import { emitDirect } from './redis-adapter.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
@@ -11,8 +12,8 @@ import type { Session, SocketWithAuth } from './session.ts';
  * Makes the listener for sockets that joined the realm. All in one turn: welcome, rooms, zone, listeners, so that nothing comes
  * before the welcome and nothing is missed after it. The listeners are the same functions for all sockets.
  */
-export function createArrive(realm: RealmContext, arrivals: Arrivals): (socket: SocketWithAuth) => void {
-  const dispatch = createDispatch(realm);
+export function createArrive(realm: RealmContext, arrivals: Arrivals, table: EventTable): (socket: SocketWithAuth) => void {
+  const dispatch = createDispatch(realm, table);
   const { metrics, logger } = realm.gateway;
 
   function depart(this: SocketWithAuth, reason: string): void {
@@ -28,7 +29,10 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals): (socket: 
   return (socket) => {
     const session = arrivals.get(socket.id);
     arrivals.delete(socket.id);
-    if (!session) return void socket.conn.close();
+    if (!session) {
+      socket.conn.close();
+      return;
+    }
     realm.sessions.add(session);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);

@@ -4,7 +4,7 @@ import type { Call, RealmContext } from '../context.ts';
 import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
 import { closeSession } from './close-session.ts';
 import type { EventRow } from './event-row.ts';
-import { type EventTable, events } from './events.ts';
+import type { EventTable } from './events.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
 /** A handler that takes longer is answered for: the client may send the same command again. */
@@ -19,7 +19,7 @@ type Payload = ClientPayload<ClientEventName>;
  * Whatever a client sends and whatever a handler throws, the process lives and the client gets exactly one answer: through its
  * callback if it gave one, else a refusal arrives as `session:refused`.
  */
-export function createDispatch(realm: RealmContext, table: EventTable = events): (this: SocketWithAuth, event: unknown, ...args: unknown[]) => void {
+export function createDispatch(realm: RealmContext, table: EventTable): (this: SocketWithAuth, event: unknown, ...args: unknown[]) => void {
   return function dispatch(event, ...args) {
     const session = realm.sessions.get(this.id);
     if (!session) return;
@@ -99,13 +99,13 @@ function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refuse
   const rejection = toRejection(error);
   const failed = rejection.code === 'server/internal';
   const event = isClientEventName(reply.event) ? reply.event : 'other';
-  if (failed) metrics.report('event-failed', { event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });
-  else metrics.report('event-refused', { event, code: rejection.code });
+  if (failed) metrics.report('event-failed', { client_event: event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });
+  else metrics.report('event-refused', { client_event: event, code: rejection.code });
   try {
     refuse(reply, rejection.toRefusal());
     if (refusals[rejection.code].closes) closeSession(reply.socket, rejection.code);
   } catch (err) {
-    metrics.report('answer-unsendable', { event }, { err });
+    metrics.report('answer-unsendable', { client_event: event }, { err });
   }
   return failed ? 'failed' : 'refused';
 }

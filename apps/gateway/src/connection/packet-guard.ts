@@ -11,6 +11,8 @@ export interface PacketGuardOptions {
 
 /** One connection may join a few realms; each CONNECT costs an authentication. */
 const namespacesPerConnectionMax = 4;
+const connectType = String(parser.PacketType.CONNECT);
+const disconnectType = String(parser.PacketType.DISCONNECT);
 
 /**
  * The parser of Socket.IO with a guard in front of its decoder, before JSON is parsed and before anything runs.
@@ -49,10 +51,10 @@ export function createGuardedParser(options: PacketGuardOptions): typeof parser 
     }
 
     #followNamespace(packet: string): void {
-      const type = packet.charCodeAt(0) - 48;
-      if (type !== Number(parser.PacketType.CONNECT) && type !== Number(parser.PacketType.DISCONNECT)) return;
+      const type = packet.charAt(0);
+      if (type !== connectType && type !== disconnectType) return;
       const namespace = namespaceIn(packet);
-      if (type === Number(parser.PacketType.DISCONNECT)) {
+      if (type === disconnectType) {
         this.#connected.delete(namespace);
         return;
       }

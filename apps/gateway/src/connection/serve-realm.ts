@@ -8,6 +8,7 @@ import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
 import { type Arrivals, createAuthenticate } from './authenticate.ts';
+import type { EventTable } from './events.ts';
 import type { RealmNamespace } from './session.ts';
 import { Sessions } from './sessions.ts';
 
@@ -17,8 +18,16 @@ export interface ServedRealm extends RealmContext {
   close(): Promise<void>;
 }
 
+export interface ServeRealmParts {
+  readonly gateway: GatewayContext;
+  readonly io: Server;
+  readonly realm: RealmId;
+  readonly transport: RealmTransport;
+  readonly table: EventTable;
+}
+
 /** Serves one realm: its namespace with authentication, sessions, rooms, zones and lanes. Resolves when the cluster knows it. */
-export async function serveRealm(gateway: GatewayContext, io: Server, realm: RealmId, transport: RealmTransport): Promise<ServedRealm> {
+export async function serveRealm({ gateway, io, realm, transport, table }: ServeRealmParts): Promise<ServedRealm> {
   const { metrics, config, logger } = gateway;
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
   const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
@@ -45,7 +54,7 @@ export async function serveRealm(gateway: GatewayContext, io: Server, realm: Rea
   };
   const arrivals: Arrivals = new Map();
   nsp.use(createAuthenticate(context, arrivals));
-  nsp.on('connection', createArrive(context, arrivals));
+  nsp.on('connection', createArrive(context, arrivals, table));
   await transport.start(nsp as never);
   context.zones.start();
   const close = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 /** Most tasks that may wait for their turn on one socket. */
-export const turnsWaitingMax = 128;
+export const turnsWaitingMax = 1_024;
 
 /**
  * Runs tasks one after the other, in the order of their arrival: without it a player's second command could reach the lane

@@ -1,4 +1,4 @@
-import { accepted, refusals, refused, Rejection } from '@skirmish/protocol';
+import { accepted, refusals, refused, type Rejection } from '@skirmish/protocol';
 import type { Response } from 'express';
 
 /** Answers a success in the acknowledgement envelope. */

@@ -24,7 +24,10 @@ export const notFound: RequestHandler = (_request, response) => {
 /** The last handler: whatever was thrown becomes an answer in the envelope, and our own mistakes a log line. */
 export function createErrorHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
-    if (response.headersSent) return void next(error);
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
     const rejection = bodyRejection(error) ?? toRejection(error);
     if (rejection.code === 'server/internal') {
       logger.error({ err: error, requestId: response.locals['requestId'] as unknown, req: request }, 'a request failed');

@@ -1,4 +1,4 @@
-import { roomOf, type ServerEventName, type ServerPayload, type ZoneId } from '@skirmish/protocol';
+import { roomOf, type ServerPayload, type ZoneId } from '@skirmish/protocol';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { RealmNamespace } from '../connection/session.ts';
 import { parseEphemeral } from './ephemeral.ts';
@@ -128,7 +128,8 @@ export class Zones {
     const ephemeral = parseEphemeral(body);
     if (!ephemeral) return this.#options.onUnreadable();
     const { event, payload, exceptRooms } = ephemeral;
-    const audience = this.#options.nsp.local.to(roomOf.zone(zone.state.info.id)).except([...exceptRooms]);
-    audience.emit(event, payload as ServerPayload<ServerEventName> as never);
+    // The payload was parsed for this very event; the type of Socket.IO cannot follow that.
+    const audience: { emit(event: string, payload: object): unknown } = this.#options.nsp.local.to(roomOf.zone(zone.state.info.id)).except([...exceptRooms]);
+    audience.emit(event, payload);
   }
 }
