@@ -14,7 +14,8 @@ it('imports nothing but valibot and itself', () => {
   expect(new Set(imported.filter((name) => !/^\.\/[a-z-]+\.ts$/.test(name)))).toEqual(new Set(['valibot']));
 });
 
-it('knows a browser and nothing of Node', async () => {
+// A whole compiler run: seconds on an idle machine, far more on a busy one.
+it('knows a browser and nothing of Node', { timeout: 120_000 }, async () => {
   const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const project = fileURLToPath(new URL('../tsconfig.browser.json', import.meta.url));
   const run = await promisify(execFile)(process.execPath, [compiler, '-p', project]).catch((error: unknown) => error);
