@@ -8,7 +8,7 @@ const worker = await createCombatWorker(config.parse(process.env), {
   reached: (reached) => {
     if (failed || reached !== place) return undefined;
     failed = true;
-    process.kill(process.pid, signal as NodeJS.Signals);
+    process.kill(process.pid, signal);
     // A killed process does not get here any more; a frozen one goes on when it is woken.
     return signal === 'SIGKILL' ? new Promise(() => undefined) : undefined;
   },

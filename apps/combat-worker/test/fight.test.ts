@@ -31,7 +31,7 @@ async function fightOut(combatId: CombatId): Promise<CombatEvent[]> {
 }
 
 describe('a fight through the lane, by a worker process', () => {
-  it('is stored, told in order, and can be replayed from the revealed seed', async () => {
+  it('[CMB4] [CMB8] is stored, told in order, and can be replayed from the revealed seed', async () => {
     const combatId = newCombatId();
     await bench.start(combatId);
     const events = await fightOut(combatId);
@@ -61,7 +61,7 @@ describe('a fight through the lane, by a worker process', () => {
     expect(combat).toMatchObject({ status: 'ended', outcome: 'victory', deadline_ms: null, last_seq: events.length });
   });
 
-  it('tells an actor alone why a command was refused', async () => {
+  it('[CMB5] tells an actor alone why a command was refused', async () => {
     const combatId = newCombatId();
     await bench.start(combatId, ['c5', 'c6']);
     const [started] = await bench.logOf(combatId, 1);
@@ -143,6 +143,24 @@ describe('a fight through the lane, by a worker process', () => {
     expect(await bench.log(combatId)).toHaveLength(2);
     const stale = 'combat:refused combat/stale-turn';
     expect(await bench.toldEvents(combatId)).toEqual(['combat:started 1', stale, 'combat:resolved 2', stale]);
+  });
+});
+
+describe('a fight that the rules cannot read', () => {
+  it('costs its command three tries, tells the actor, and holds up nobody else', async () => {
+    const [broken, whole] = [newCombatId(), newCombatId()];
+    await bench.start(broken, ['c15', 'c16']);
+    await bench.start(whole, ['c17', 'c18']);
+    const [started] = await bench.logOf(whole, 1);
+    await bench.logOf(broken, 1);
+    await bench.database.db.updateTable('combats').set({ state: '{}' }).where('combat_id', '=', broken).execute();
+    await bench.act(broken, { by: 'c15', turn: 1, action: { kind: 'pass' } });
+    await bench.act(whole, { by: String(started?.payload['actorId']), turn: 1, action: { kind: 'pass' } });
+    await bench.logOf(whole, 2);
+    await eventually(async () => expect(await bench.toldEvents(broken)).toEqual(['combat:started 1', 'combat:refused server/internal']));
+    await idle(broken);
+    expect(await bench.redis.llen(`{${bench.realm}}:lane-dead:combat`)).toBe(1);
+    expect(await bench.log(broken)).toHaveLength(1);
   });
 });
 

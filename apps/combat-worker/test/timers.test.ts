@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => bench[Symbol.asyncDispose]());
 
 describe('a turn that nobody takes', () => {
-  it('passes by its timer, and the fight is abandoned after three in a row', async () => {
+  it('[CMB6] passes by its timer, and the fight is abandoned after three in a row', async () => {
     const combatId = newCombatId();
     await using _worker = await bench.work({ TURN_TIMEOUT_MS: '150', SWEEP_GRACE_MS: '60000' });
     await bench.start(combatId);

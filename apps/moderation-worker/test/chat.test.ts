@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 describe('a message through the lane, by a worker process', () => {
-  it('reaches the zone as it may be shown, and stands in the history', async () => {
+  it('[CHT2] reaches the zone as it may be shown, and stands in the history', async () => {
     const sentAtMs = Date.now();
     const messageId = await bench.send({ text: '  hi\u202e there, mildword \ud800', sentAtMs });
     const [told] = await bench.toldOf(1);
@@ -35,7 +35,7 @@ describe('a message through the lane, by a worker process', () => {
     expect(history).toEqual({ messages: [message], hasMore: false });
   });
 
-  it('is refused to its sender alone, and the text is kept nowhere', async () => {
+  it('[CHT2] is refused to its sender alone, and the text is kept nowhere', async () => {
     const messageId = await bench.send({ from: 'auth0|x', text: 'you v1leword', commandId: 'insult' });
     const [told] = await bench.toldOf(1);
     expect(told).toEqual({
@@ -55,13 +55,13 @@ describe('a message through the lane, by a worker process', () => {
     [{ kind: 'combat', id: 'f1' as never }, ['combat:f1']],
     [{ kind: 'whisper', id: 'p2' as never }, ['user:p2', 'user:p3']],
     [{ kind: 'whisper', id: 'p3' as never }, ['user:p3']],
-  ])('to %j reaches %j', async (channel, rooms) => {
+  ])('[CHT5] to %j reaches %j', async (channel, rooms) => {
     await bench.send({ from: 'p3', channel, text: `to ${channel.kind} ${channel.id}` });
     const [told] = await bench.toldOf(1);
     expect(told).toMatchObject({ rooms, event: 'chat:message', payload: { channel } });
   });
 
-  it('is spam as the fourth alike within ten seconds, in whatever channels, and not with another digit', async () => {
+  it('[CHT7] is spam as the fourth alike within ten seconds, in whatever channels, and not with another digit', async () => {
     const nowMs = Date.now();
     const guild: Channel = { kind: 'guild', id: 'blue' as never };
     for (const [i, channel] of [meadow, guild, meadow].entries()) {
@@ -88,7 +88,7 @@ describe('a message through the lane, by a worker process', () => {
     expect(rows).toEqual([{ message_id: first }]);
   });
 
-  it('keeps the order of its channel', async () => {
+  it('[CHT3] keeps the order of its channel', async () => {
     const texts = Array.from({ length: 40 }, (_, i) => `line ${i}`);
     for (const [i, text] of texts.entries()) await bench.send({ from: `p${i % 4}`, text });
     expect((await bench.toldOf(40)).map(({ payload }) => payload['text'])).toEqual(texts);

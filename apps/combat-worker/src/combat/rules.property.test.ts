@@ -31,7 +31,7 @@ function play({ count, withSeed, moves }: { count: number; withSeed: string; mov
 }
 
 describe('whatever is played', () => {
-  it('keeps health between 0 and its maximum, and every effect adds up', () => {
+  it('[CMB2] [CMB3] keeps health between 0 and its maximum, and every effect adds up', () => {
     fc.assert(
       fc.property(setting, (given) => {
         const game = play(given);
@@ -55,7 +55,7 @@ describe('whatever is played', () => {
     );
   });
 
-  it('counts seq and turn without holes, and lets only those act whose turn it is', () => {
+  it('[CMB4] [CMB7] counts seq and turn without holes, and lets only those act whose turn it is', () => {
     fc.assert(
       fc.property(setting, (given) => {
         const { events } = play(given);
@@ -83,7 +83,7 @@ describe('whatever is played', () => {
     );
   });
 
-  it('can be replayed from the revealed seed, also by somebody who only has the stored JSON', () => {
+  it('[CMB8] can be replayed from the revealed seed, also by somebody who only has the stored JSON', () => {
     fc.assert(
       fc.property(setting, (given) => {
         const game = play(given);
@@ -94,7 +94,7 @@ describe('whatever is played', () => {
     );
   });
 
-  it('cannot be replayed when any number was changed', () => {
+  it('[CMB8] cannot be replayed when any number was changed', () => {
     fc.assert(
       fc.property(setting, fc.nat(), fc.constantFrom('amount', 'health', 'critical'), (given, pick, field) => {
         const game = play(given);

@@ -8,7 +8,7 @@ import { decideStart } from './rules.ts';
 const circumstances = { seed, nextDeadlineMs: 1_000 };
 
 describe('starting', () => {
-  it('begins with seq 1 and turn 1, full health, and the hash instead of the seed', () => {
+  it('[CMB4] [CMB8] begins with seq 1 and turn 1, full health, and the hash instead of the seed', () => {
     const { events } = fight();
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({ type: 'combat:started', payload: { combatId, seq: 1, turn: 1, deadlineMs: 1_000, seedHash: seedHashOf(seed) } });
@@ -63,14 +63,14 @@ describe('acting', () => {
     expect(game.events[1]).toMatchObject({ payload: { seq: 2, turn: 1, actorId: first, effects: [], next: { turn: 2, actorId: second, deadlineMs: 1_000 } } });
   });
 
-  it('[CMB] refuses who does not take part, also a character that is played by another user', () => {
+  it('[CMB14] refuses who does not take part, also a character that is played by another user', () => {
     const game = fight();
     const code = { kind: 'refused', code: 'combat/not-participant' };
     expect(game.act({ kind: 'attack' }, { characterId: 'c9', userId: 'p9' })).toEqual(code);
     expect(game.act({ kind: 'attack' }, { userId: 'p9' })).toEqual(code);
   });
 
-  it('refuses out of turn, a turn that is over, and a turn that has not come', () => {
+  it('[CMB5] refuses out of turn, a turn that is over, and a turn that has not come', () => {
     const game = fight();
     const waiting = game.state.order[1] ?? '';
     expect(game.act({ kind: 'attack' }, { characterId: waiting })).toEqual({ kind: 'refused', code: 'combat/not-your-turn' });
@@ -93,7 +93,7 @@ describe('acting', () => {
     }
   });
 
-  it('lets a dead character neither act nor deal damage', () => {
+  it('[CMB3] lets a dead character neither act nor deal damage', () => {
     const game = fight();
     const actorId = game.actorId();
     const dead = (fighter: (typeof game.state.fighters)[number]) =>
@@ -102,7 +102,7 @@ describe('acting', () => {
     expect(game.act({ kind: 'attack' })).toEqual({ kind: 'refused', code: 'combat/not-your-turn' });
   });
 
-  it('skips the fallen in the order, and takes no attack on them', () => {
+  it('[CMB3] skips the fallen in the order, and takes no attack on them', () => {
     const game = fight({ count: 4 });
     const victim = game.state.order.find((id) => game.fighterOf(id).side === 1) ?? '';
     while (game.fighterOf(victim).standing === 'fighting') {
@@ -122,7 +122,7 @@ describe('acting', () => {
 });
 
 describe('ending', () => {
-  it('ends with victory when one side is left, reveals the seed and rewards the winners', () => {
+  it('[CMB7] [CMB9] ends with victory when one side is left, reveals the seed and rewards the winners', () => {
     const game = fight();
     game.toTheEnd();
     const [resolved, ended] = game.events.slice(-2);
@@ -147,7 +147,7 @@ describe('ending', () => {
     expect(game.state.phase).toMatchObject({ outcome: 'victory', winners: ['c1', 'c3'] });
   });
 
-  it('refuses everything afterwards, and ignores the timers that are left', () => {
+  it('[CMB5] refuses everything afterwards, and ignores the timers that are left', () => {
     const game = fight();
     game.toTheEnd();
     expect(game.act({ kind: 'attack' }, { characterId: 'c1' })).toEqual({ kind: 'refused', code: 'combat/over' });
@@ -162,7 +162,7 @@ describe('ending', () => {
 });
 
 describe('running out of time', () => {
-  it('counts as a pass that says so', () => {
+  it('[CMB6] counts as a pass that says so', () => {
     const game = fight();
     game.timeOut();
     expect(game.events[1]).toMatchObject({ payload: { turn: 1, commandId: 'timeout-1', action: { kind: 'pass', timedOut: true }, effects: [], next: { turn: 2 } } });
