@@ -1,4 +1,5 @@
 import type { MessageId, RealmId, UserId } from '@skirmish/protocol';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chatHistory, settleMessage, type MessageVerdict, type SentMessage, type SettledMessage } from '../src/index.ts';
 import { createTestWorld, type TestWorld } from './_test-world.ts';
@@ -58,7 +59,11 @@ describe('a message', () => {
   });
 
   it('is stored once when several workers settle it at once', async () => {
+    const { db } = world.database;
+    await sql`create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return new; end $$`.execute(db);
+    await sql`create trigger dawdle before insert on chat_messages for each row execute function dawdle()`.execute(db);
     const settled = await Promise.all([1, 2, 3, 4].map(() => settle(message(1))));
+    await sql`drop trigger dawdle on chat_messages`.execute(db);
     expect(settled.filter(({ repeated }) => !repeated)).toHaveLength(1);
     expect((await history(meadow)).messages).toHaveLength(1);
   });

@@ -94,6 +94,8 @@ describe('a step', () => {
     await act(world.database, 'f1', 1, 'a', step(2));
     expect(await act(world.database, 'f1', 1, 'b', step(2))).toBe('stale');
     expect(await act(world.database, 'f1', 2, 'b', step(4))).toBe('stale');
+    await world.database.db.updateTable('combats').set({ version: 5 }).execute();
+    expect(await act(world.database, 'f1', 2, 'b', step(3))).toBe('stale');
     expect((await load(actBy('b'))).outcome).toBeNull();
     expect(await log()).toEqual([1, 2]);
   });
@@ -115,6 +117,7 @@ describe('a step', () => {
   it('that ends the fight closes it for everybody', async () => {
     expect(await act(world.database, 'f1', 1, 'a', lastStep(2))).toBe('committed');
     expect((await loadPlayer(world.database, { userId: 'p1' as UserId }))?.combats).toEqual([]);
+    expect(await loadEntrants(world.database, ['c1'])).toMatchObject([{ openCombats: 0 }]);
     expect(await overdueCombats(world.database, { realm, beforeMs: Number.MAX_SAFE_INTEGER, limit: 10 })).toEqual([]);
     const combatants = await world.database.db.selectFrom('combatants').select(['character_id', 'health', 'open']).orderBy('character_id').execute();
     expect(combatants).toEqual([

@@ -1,6 +1,9 @@
 import type { UserId } from '@skirmish/protocol';
+import { sql } from 'kysely';
+import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureDevelopmentUser, loadPlayer, loadWorld, seedDevelopmentWorld, type Player } from '../src/index.ts';
+import { ensureDevelopmentUserIn } from '../src/ensure-development-user.ts';
 import { createTestWorld, type TestWorld } from './_test-world.ts';
 
 let world: TestWorld;
@@ -15,6 +18,8 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const characters = () => world.database.db.selectFrom('characters');
 const load = (userId: string): Promise<Player | null> => loadPlayer(world.database, { userId: userId as UserId });
+const idsOf = async (userId: string): Promise<string[]> =>
+  (await characters().select('character_id').where('user_id', '=', userId).execute()).map((row) => row.character_id);
 const count = async (table: 'users' | 'characters' | 'guild_members'): Promise<number> => {
   const { n } = await world.database.db.selectFrom(table).select((e) => e.fn.countAll<number>().as('n')).executeTakeFirstOrThrow();
   return n;
@@ -113,18 +118,34 @@ describe('any user id', () => {
     expect(await load(userId)).toEqual(player);
   });
 
-  it('gets one character when it asks at many gateways at once', async () => {
+  it('gets one character when it asks at two gateways at once', async () => {
     const userId = 'racer' as UserId;
-    await Promise.all(Array.from({ length: 8 }, () => ensureDevelopmentUser(world.database, userId)));
-    expect(await characters().select('character_id').where('user_id', '=', userId).execute()).toEqual([{ character_id: 'c-racer' }]);
+    const other = world.open({ applicationName: 'other' });
+    let second: Promise<void> | undefined;
+    await world.database.db.transaction().execute(async (transaction) => {
+      await ensureDevelopmentUserIn(transaction, userId, ['player']);
+      second = ensureDevelopmentUser(other, userId);
+      await eventually(async () => {
+        const { rows } = await sql`select from pg_stat_activity where application_name = 'other' and wait_event_type = 'Lock'`.execute(world.database.db);
+        return rows.length === 1;
+      });
+    });
+    await second;
+    expect(await idsOf(userId)).toEqual(['c-racer']);
   });
 
-  it('that is a seeded player keeps its character, and ids that look like a hash meet nobody', async () => {
+  it('that is a seeded player keeps its character', async () => {
     await ensureDevelopmentUser(world.database, 'p1' as UserId);
-    expect((await load('p1'))?.character?.characterId).toBe('c1');
+    expect(await idsOf('p1')).toEqual(['c1']);
+  });
+
+  it('that looks like the hash of another gets a character of its own', async () => {
     await ensureDevelopmentUser(world.database, 'auth0|y' as UserId);
-    const hashed = (await load('auth0|y'))?.character?.characterId.slice(2) ?? '';
-    await ensureDevelopmentUser(world.database, hashed as UserId);
-    expect((await load(hashed))?.character?.characterId).not.toBe(`c-${hashed}`);
+    const [hashed] = await idsOf('auth0|y');
+    for (const userId of [hashed?.slice(2) ?? '', hashed?.replace(/^c-#?/, '') ?? '']) {
+      await ensureDevelopmentUser(world.database, userId as UserId);
+      expect(await idsOf(userId)).toHaveLength(1);
+      expect(await idsOf(userId)).not.toEqual([hashed]);
+    }
   });
 });
