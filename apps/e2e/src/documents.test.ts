@@ -100,6 +100,8 @@ describe('tests that prove nothing', () => {
     expect(found(call('skip'))).toHaveLength(1);
     expect(found(['await new Promise((resolve) => set', 'Timeout(resolve, 50));'].join(''))).toHaveLength(1);
     expect(found(['vi.', "mock('./x.ts');"].join(''))).toHaveLength(1);
+    expect(found(['import { set', "Timeout as sleep } from 'node:timers/promises';"].join(''))).toHaveLength(1);
+    expect(found("import { setImmediate } from 'node:timers/promises';")).toEqual([]);
     expect(found("it('only skips what it must', () => {});")).toEqual([]);
   });
 });

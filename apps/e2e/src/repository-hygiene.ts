@@ -21,7 +21,7 @@ export function checkMachineTraces(files: readonly SourceFile[]): string[] {
 const testFaults: readonly (readonly [RegExp, string])[] = [
   [/\b(?:it|test|describe)\.(?:only|skip|todo)\b/, 'a test that does not run'],
   [/\bnew Promise[^;]*\bsetTimeout\((?:r|res|resolve|done)\b/, 'a test sleeps: wait for a condition with eventually'],
-  [/from 'node:timers\/promises'/, 'a test sleeps: wait for a condition with eventually'],
+  [/\bsetTimeout\b.*from 'node:timers\/promises'/, 'a test sleeps: wait for a condition with eventually'],
   [/\bexpect\(true\)|\bvi\.(?:mock|useFakeTimers)\(/, 'a test that proves nothing, or a mock'],
 ];
 

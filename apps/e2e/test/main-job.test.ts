@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createDatabase } from '@skirmish/database';
 import type { ServerPayload } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
@@ -27,7 +28,7 @@ afterAll(async () => {
 });
 
 describe('players on different gateways', () => {
-  it('are welcomed first, each by another incarnation', async () => {
+  it('[SES1] are welcomed first, each by another incarnation', async () => {
     const [one, two] = [await connect('p1', 0), await connect('p2', 1)];
     expect(cluster.gateways[0]?.incarnation).not.toBe(cluster.gateways[1]?.incarnation);
     for (const [player, name] of [[one, '1'], [two, '2']] as const) {
@@ -36,7 +37,7 @@ describe('players on different gateways', () => {
     }
   });
 
-  it('read a message in the zone once the moderation worker has passed it', async () => {
+  it('[CHT2] read a message in the zone once the moderation worker has passed it', async () => {
     const [one, two] = [await connect('p1', 0), await connect('p2', 1)];
     const { messageId } = await one.ask('chat:send', { commandId: 'hello-1', channel, text: 'hello meadow' });
     for (const player of [one, two]) {
@@ -49,7 +50,7 @@ describe('players on different gateways', () => {
     expect(row).toMatchObject({ text: 'hello meadow', status: 'delivered', from_user_id: 'p1' });
   });
 
-  it('get one answer for a command that is sent twice, and one message', async () => {
+  it('[CMD2] get one answer for a command that is sent twice, and one message', async () => {
     const [one, two] = [await connect('p1', 0), await connect('p2', 1)];
     const send = () => one.ask('chat:send', { commandId: 'twice-1', channel, text: 'only once' });
     expect(await send()).toEqual(await send());
@@ -58,7 +59,7 @@ describe('players on different gateways', () => {
     expect(two.of('chat:message').filter(({ text }) => text === 'only once')).toHaveLength(1);
   });
 
-  it('never see a vileword: its sender is told, and a mildword is masked', async () => {
+  it('[CHT6] never see a vileword: its sender is told, and a mildword is masked', async () => {
     const [one, two] = [await connect('p1', 0), await connect('p2', 1)];
     const { messageId } = await one.ask('chat:send', { commandId: 'vile-1', channel, text: 'you vileword' });
     expect(await one.next('chat:refused', (refusal) => refusal.messageId === messageId)).toMatchObject({ commandId: 'vile-1', code: 'chat/profanity' });
@@ -67,7 +68,7 @@ describe('players on different gateways', () => {
     expect(JSON.stringify([...one.of('chat:message'), ...two.received])).not.toContain('vileword');
   });
 
-  it('see one another move at the tick, and a jump is corrected', async () => {
+  it('[CHR3] [DLV3] see one another move at the tick, and a jump is corrected', async () => {
     const [one, two] = [await connect('p3', 0), await connect('p4', 1)];
     const movesOf = (player: Player, characterId: string) => player.of('zone:tick').flatMap(({ moved }) => moved).filter(([id]) => id === characterId);
     await eventually(() => one.received.some(({ event }) => event === 'zone:tick'), { what: 'a first tick' });
@@ -102,7 +103,7 @@ describe('a fight between players on different gateways', () => {
     }
   }
 
-  it('is decided by the combat worker, told to both in one order, and stored', async () => {
+  it('[CMB2] [CMB4] [CMB8] [DLV1] is decided by the combat worker, told to both in one order, and stored', async () => {
     const [one, two] = [await connect('p5', 0), await connect('p6', 1)];
     const { combatId } = await one.ask('combat:start', { commandId: 'fight-1', opponents: ['c6'] });
     const started = await two.next('combat:started', (payload) => payload.combatId === combatId);
@@ -125,6 +126,7 @@ describe('a fight between players on different gateways', () => {
       }
     }
     const [winner] = ended.winners;
+    expect(createHash('sha256').update(ended.seed).digest('hex')).toBe(started.seedHash);
     expect(ended).toMatchObject({ outcome: 'victory', winners: [expect.stringMatching(/^c[56]$/)] });
     expect([...health].filter(([, left]) => left > 0).map(([characterId]) => characterId)).toEqual([winner]);
 
@@ -135,7 +137,7 @@ describe('a fight between players on different gateways', () => {
     expect(combat).toMatchObject({ status: 'ended', outcome: 'victory', seed: ended.seed, last_seq: told.length });
   });
 
-  it('refuses who is not in it, and tells who acts out of turn', async () => {
+  it('[CMB5] [CMB14] refuses who is not in it, and tells who acts out of turn', async () => {
     const [one, two, other] = [await connect('p7', 0), await connect('p8', 1), await connect('p9', 1)];
     const { combatId } = await one.ask('combat:start', { commandId: 'fight-2', opponents: ['c8'] });
     const { actorId } = await two.next('combat:started', (payload) => payload.combatId === combatId);
