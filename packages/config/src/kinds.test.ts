@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { choice, decimal, flag, host, integer, list, text, url } from './kinds.ts';
+import { choice, decimal, flag, host, integer, list, milliseconds, text, url } from './kinds.ts';
 import { readText, type Variable } from './variable.ts';
 
 const description = 'for tests';
@@ -32,6 +32,14 @@ describe('integer', () => {
 
   it('refuses a default outside of its own bounds', () => {
     expect(() => integer('PORT', { description, min: 0, max: 9, default: 10 })).toThrow(TypeError);
+  });
+});
+
+describe('milliseconds', () => {
+  it('is a whole number whose description names the unit', () => {
+    const grace = milliseconds('GRACE_MS', 'Time to wait', [100, 5_000, 60_000]);
+    expect(grace).toMatchObject({ default: '5000', description: 'Time to wait, milliseconds' });
+    expect(['99', '100', '60000', '60001'].map((input) => accepts(grace, input))).toEqual(['refused', 100, 60_000, 'refused']);
   });
 });
 

@@ -14,6 +14,11 @@ export function integer(name: string, options: NumberOptions): Variable<number> 
   return number(name, options, /^-?\d{1,16}$/, 'a whole number');
 }
 
+/** A duration in whole milliseconds, given as `[min, default, max]`; the unit is added to the description. */
+export function milliseconds(name: string, description: string, [min, standard, max]: readonly [number, number, number]): Variable<number> {
+  return integer(name, { description: `${description}, milliseconds`, min, max, default: standard });
+}
+
 /** A decimal number from `min` to `max`, written like `0.5`. */
 export function decimal(name: string, options: NumberOptions): Variable<number> {
   return number(name, options, /^-?\d{1,16}(?:\.\d{1,16})?$/, 'a number');

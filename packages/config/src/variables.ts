@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { choice, host, integer, list, text, url } from './kinds.ts';
+import { choice, host, integer, list, milliseconds, text, url } from './kinds.ts';
 import { optional, variable } from './variable.ts';
 
 const secretBytesMin = 32;
@@ -71,6 +71,16 @@ export const variables = {
     max: 65_535,
     default: 3001,
   }),
+  epochGraceMs: milliseconds('EPOCH_GRACE_MS', 'Time for the gateways to register again after Redis came back empty', [100, 5_000, 60_000]),
+  resumeWindowMs: milliseconds('RESUME_WINDOW_MS', 'How long a client that lost its connection can resume where it was', [1_000, 120_000, 3_600_000]),
+  inboxRetentionMs: milliseconds('INBOX_RETENTION_MS', 'How long entries stay in the inbox of a gateway', [1_000, 60_000, 3_600_000]),
+  concurrency: integer('CONCURRENCY', {
+    description: 'Lanes that a worker steps at the same time, per realm',
+    min: 1,
+    max: 500,
+    default: 20,
+  }),
+  laneLockMs: milliseconds('LANE_LOCK_MS', 'After the death of a worker its lanes go on within this time and a second', [500, 3_000, 60_000]),
   jwtSecret: variable('JWT_SECRET', {
     description: 'Key with which tokens are signed (HS256)',
     schema: strongSecret,

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { defineConfig, parseOrExit, variable } from '@skirmish/config';
 import * as v from 'valibot';
 
-const program = fileURLToPath(new URL('_prints-its-port.ts', import.meta.url));
+const program = fileURLToPath(new URL('_port-process.ts', import.meta.url));
 
 function run(env: Record<string, string>): { status: number | null; stdout: string; stderr: string } {
   const coverage = process.env['NODE_V8_COVERAGE'];
