@@ -97,11 +97,13 @@ describe('an infrastructure error', () => {
       },
       { concurrency: 1 },
     );
-    for (const key of ['ill-1', 'ill-2', 'ill-3']) await lanes.producer.push({ key, kind: 'combat.act', body: actOf(1) });
+    const ill = Array.from({ length: 40 }, (_, index) => `ill-${index}`);
+    for (const key of ill) await lanes.producer.push({ key, kind: 'combat.act', body: actOf(1) });
     await lanes.producer.push({ key: 'well', kind: 'combat.act', body: actOf(1) });
-    await eventually(() => seen.includes('well'), { timeoutMs: 1500 });
+    // One place that waited 100 ms for each of them would take 4 s.
+    await eventually(() => seen.includes('well'), { timeoutMs: 2000 });
     away = false;
-    await eventually(() => seen.length === 4);
+    await eventually(() => seen.length === 41, { timeoutMs: 10_000 });
   });
 
   it('between two tries of a poison command does not save it', async () => {
