@@ -1,5 +1,6 @@
 import { createDatabase } from '@skirmish/database';
 import { signRefreshToken } from '@skirmish/auth';
+import { type CombatId, roomOf, type UserId } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, connected, join, refusalOf, secret, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
@@ -133,6 +134,51 @@ describe('the token', () => {
     expect(await client.ask('session:refresh', { token: await tokenFor('p11') })).toMatchObject({ ok: false, error: { code: 'auth/invalid' } });
     expect(await client.hears('session:closed')).toMatchObject({ code: 'auth/invalid' });
     await eventually(() => !client.socket.connected);
+  });
+});
+
+describe('what happens while a player connects', () => {
+  const roundOf = (userId: string, during: (round: number) => Promise<void>) => {
+    const { players } = realmOf(gateway).gateway;
+    const refresh = players.refresh.bind(players);
+    const rounds = { count: 0 };
+    players.refresh = async (query) => {
+      const player = await refresh(query);
+      if (query.userId === userId) await during((rounds.count += 1));
+      return player;
+    };
+    return { rounds, [Symbol.dispose]: () => { players.refresh = refresh; } };
+  };
+
+  it('is heard after the welcome, in order', async () => {
+    const { transport } = realmOf(gateway);
+    const rooms = [roomOf.user('p14' as UserId)];
+    await join(gateway, 'p14').then((first) => { first[Symbol.dispose](); });
+    using _during = roundOf('p14', async () => {
+      for (const n of [1, 2, 3]) await transport.emitter.emit({ rooms }, 'app:between', { n });
+    });
+    using client = await join(gateway, 'p14');
+    await eventually(() => client.payloads('app:between' as never).length === 3);
+    expect(client.heard[0]?.event).toBe('session:welcome');
+    expect(client.payloads('app:between' as never)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+  });
+
+  it('a fight that begins then is in the welcome, with all of its events', async () => {
+    await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
+    const { transport } = realmOf(gateway);
+    const combatId = 'fight-of-p15' as CombatId;
+    await join(gateway, 'p15').then((first) => { first[Symbol.dispose](); });
+    const fight = { combat_id: combatId, realm: gateway.realm, zone_id: 'meadow', status: 'open', version: 1, turn: 1, seed: '00', state: '{}' } as const;
+    await database.db.insertInto('combats').values(fight).execute();
+    await database.db.insertInto('combatants').values({ combat_id: combatId, character_id: 'c15', user_id: 'p15', name: 'Player 15', side: 1, health: 100, health_max: 100 }).execute();
+    using during = roundOf('p15', async (round) => {
+      if (round === 2) await transport.emitter.emit({ rooms: [roomOf.combat(combatId)] }, 'app:blow', { round });
+    });
+    using client = await join(gateway, 'p15');
+    expect(client.payloads('session:welcome')[0]).toMatchObject({ combats: [combatId], rooms: expect.arrayContaining([roomOf.combat(combatId)]) });
+    expect(during.rounds.count).toBe(2);
+    await eventually(() => client.payloads('app:blow' as never).length === 1);
+    expect(await client.ask('combat:act', { commandId: 'a', combatId, turn: 1, action: { kind: 'attack', targetId: 'c1' } })).toMatchObject({ ok: true });
   });
 });
 

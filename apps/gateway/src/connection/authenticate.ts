@@ -8,6 +8,9 @@ import { createSession, type Session, type SocketWithAuth } from './session.ts';
 
 type Next = (error?: Error & { data?: unknown }) => void;
 
+/** Reads of a player whose rooms change while it connects. */
+const settleRoundsMax = 3;
+
 /** Sessions whose socket is authenticated and has not joined its realm yet. */
 export type Arrivals = Map<string, Session>;
 
@@ -57,7 +60,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   });
   const session = createSession({ socket, userId: identity.userId, characterId, connectedAtMs, position, resumeAttempted, player: expected, tokenExpiresAtMs: identity.expiresAtMs });
   arrivals.set(socket.id, session);
-  session.player = permitted(await latest(realm, expected, query), identity);
+  session.player = await settle(realm, session, query, identity);
 }
 
 const queryOf = ({ userId, characterId }: Identity) => ({ userId, ...(characterId === undefined ? {} : { characterId }) });
@@ -71,9 +74,22 @@ function permitted(player: Player | null, { characterId }: Identity): Player {
 }
 
 /**
- * The player once more, as of after the position from which this session is complete: a fight that began meanwhile would else
- * be missed. Without Postgres the earlier answer has to do.
+ * Reads the player once more, as of after the position from which this session is complete, until all rooms of the answer
+ * are registered: a fight that began meanwhile would else be missed, or its first events.
  */
+async function settle(realm: RealmContext, { socketId, player: expected }: Session, query: ReturnType<typeof queryOf>, identity: Identity): Promise<Player> {
+  const registered = new Set(roomsOf(expected));
+  for (let round = 0; round < settleRoundsMax; round++) {
+    const player = permitted(await latest(realm, expected, query), identity);
+    const missing = roomsOf(player).filter((room) => !registered.has(room));
+    if (missing.length === 0) return player;
+    await realm.transport.widen(socketId, missing);
+    for (const room of missing) registered.add(room);
+  }
+  throw new Rejection('server/unavailable');
+}
+
+/** Without Postgres the earlier answer has to do: a reconnecting player is not locked out by its outage. */
 async function latest(realm: RealmContext, expected: Player, query: ReturnType<typeof queryOf>): Promise<Player | null> {
   try {
     return await realm.gateway.players.refresh(query);
