@@ -55,6 +55,8 @@ describe('findings of the transport', () => {
     gateway.nsp.adapter.on('join-room', (name: string) => { if (name === 'party:boom') throw new Error('listener'); });
     const inbox = keys.inbox(gateway.transport.incarnation());
     const nsp = namespaceOf(realm);
+    // All in one read round: what follows a poison entry in the same round must not be lost with it.
+    gateway.transport.reader.hold();
     await redis.xadd(inbox, '*', 'v', '1', 'nsp', nsp, 'uid', 'x', 'type', '3');
     await redis.xadd(inbox, '*', 'v', '1', 'nsp', nsp, 'uid', 'x', 'type', '3', 'data', '{not json}');
     await redis.xadd(inbox, '*', 'v', '1', 'nsp', nsp, 'uid', 'x', 'type', '3', 'data', '{"opts":{"rooms":["a"],"except":[]}}');
@@ -66,6 +68,7 @@ describe('findings of the transport', () => {
     await emitter.emit({ rooms: [room] }, 'app:after', { n: 1 }).catch(() => undefined);
     // Foreign ids are ahead of the clock at most once: the script lifts the clock over them.
     await emitter.emit({ rooms: [room] }, 'app:after', { n: 2 });
+    gateway.transport.reader.release();
     await eventually(() => player.received.some(({ payload }) => payload['n'] === 2), { what: 'the event after the poison' });
     await pause(1000);
     expect((await commandCalls(redis, 'xread')) - calls).toBeLessThan(15);
@@ -93,7 +96,8 @@ describe('findings of the transport', () => {
         player.socket.disconnect();
         await pause(1500);
       });
-      expect(ticks).toBeGreaterThan(30);
+      // Frozen in microtasks it would be none at all.
+      expect(ticks).toBeGreaterThan(10);
       global.gc?.();
       expect(process.memoryUsage().heapUsed - heap).toBeLessThan(40_000_000);
       await own.restart();
@@ -114,9 +118,8 @@ describe('findings of the transport', () => {
     await using gateway = await startBareGateway(server.url, realm);
     const emitter = createEmitter({ redis, realm, epochGraceMs: 0 });
     const player = await joinAs(gateway.url, 'f4', [room]);
-    await emitter.emit({ rooms: [room] }, 'app:first', { n: 0 });
-    await eventually(() => player.received.length === 1);
-    for (let n = 1; n <= 10; n += 1) {
+    // The first cut comes before anything was ever delivered: there is no last id to go on from but that of the registration.
+    for (let n = 0; n <= 10; n += 1) {
       await redis.client('KILL', 'ID', String(await readerId(redis, realm)));
       await emitter.emit({ rooms: [room] }, 'app:next', { n });
     }

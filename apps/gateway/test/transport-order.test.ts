@@ -121,6 +121,20 @@ describe('the one path of critical events', () => {
     neighbour.close();
   });
 
+  it('what was emitted before a connection was registered is not for it, also when the reader meets it after the welcome', async () => {
+    const emitter = createEmitter({ redis, realm, epochGraceMs: 0 });
+    const neighbour = await joinAs(a.url, 'early', [room]);
+    a.transport.reader.hold();
+    await emitter.emit({ rooms: [room] }, 'app:gate', { n: 0 });
+    const player = await joinAs(a.url, 'late', [room]);
+    await emitter.emit({ rooms: [room] }, 'app:gate', { n: 1 });
+    a.transport.reader.release();
+    await eventually(() => neighbour.received.length === 2 && player.received.length > 0);
+    expect(player.received.map(({ payload }) => payload['n'])).toEqual([1]);
+    player.close();
+    neighbour.close();
+  });
+
   it('fetchSockets and serverSideEmit ask all gateways, over Pub/Sub', async () => {
     const players = await Promise.all([a, b, c].map((gateway, i) => joinAs(gateway.url, `asked-${i}`, [room])));
     const found = await a.nsp.in(room).fetchSockets();

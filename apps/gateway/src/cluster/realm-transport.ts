@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
 import type { Health, Logger, Metrics } from '@skirmish/observability';
@@ -17,7 +18,7 @@ import { RegisteredSockets } from './registered-sockets.ts';
 import { SocketFence } from './socket-fence.ts';
 import { transportEvents } from './transport-events.ts';
 import type { TransportInside, TransportOptions } from './transport-parts.ts';
-import { createReader, entriesPerRoundMax, messageOf, routingOf } from './transport-parts.ts';
+import { atMostEverySecond, createReader, entriesPerRoundMax, messageOf, routingOf } from './transport-parts.ts';
 import { createVolatileChannels } from './volatile-channels.ts';
 
 export type { TransportOptions } from './transport-parts.ts';
@@ -35,6 +36,8 @@ export interface RealmTransportParts {
 const lingerMs = 1000;
 /** Without a finished read round for this long a gateway is not ready, milliseconds. */
 const silentMsMax = 10_000;
+/** How long a stop waits for the directory, milliseconds. */
+const flushMsMax = 1000;
 /** How long an emission of the edge waits for Redis, milliseconds; only workers have the time for more. */
 const edgeRetryMs = 2000;
 
@@ -170,7 +173,8 @@ class Transport implements RealmTransport {
   async stop(): Promise<void> {
     if (this.#tick) clearInterval(this.#tick);
     this.#fence.stop();
-    await this.#directory.flush();
+    // While Redis is away there is nothing to wait for; the others condemn what is left.
+    await Promise.race([this.#directory.flush(), delay(flushMsMax, undefined, { ref: false })]);
     this.#directory.close();
     await this.#incarnation.stop();
     this.reader.close();
@@ -251,7 +255,7 @@ class Transport implements RealmTransport {
         else if (!exists) this.#sockets.leave(room);
       },
       onHandlerError: (error, id) => { report('transport:handler-error', { realm }, { id, err: messageOf(error) }); },
-      onEmitFailed: (error, cause) => { report('transport:emit-failed', { realm, cause }, { err: messageOf(error) }); },
+      onEmitFailed: atMostEverySecond((error: unknown, cause) => { report('transport:emit-failed', { realm, cause }, { err: messageOf(error) }); }),
       publishVolatile: (body) => { this.volatile.publish(roomOf.realm, body); },
     });
   }

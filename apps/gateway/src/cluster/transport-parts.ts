@@ -75,3 +75,14 @@ export function routingOf(inside: TransportInside, incarnation: () => string): O
 }
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Passes on every mistake of a caller, but of an outage one report per second: each emission it costs is counted anyway. */
+export function atMostEverySecond(tell: (error: unknown, cause: 'unavailable' | 'payload') => void): typeof tell {
+  let told = -Infinity;
+  return (error, cause) => {
+    const now = performance.now();
+    if (cause === 'unavailable' && now - told < 1000) return;
+    if (cause === 'unavailable') told = now;
+    tell(error, cause);
+  };
+}
