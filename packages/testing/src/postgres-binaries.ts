@@ -32,23 +32,35 @@ export function findPostgres(): PostgresBinaries {
 
 /**
  * Postgres refuses to run as root. The best way out is a user namespace without a mapping: there the process is nobody, and still owns
- * its files, so nothing is copied and nothing changes hands. Where namespaces are closed (many containers), nobody's id together with the right to
- * pass by the modes of folders does the same for data that is given to nobody. Returns the first that can run the program and see the folder.
+ * its files, so nothing is copied and nothing changes hands. Where namespaces are closed (many containers), nobody's id does the same for data that is given
+ * to nobody, together with the right to pass by the modes of folders above it; the secure bit keeps that right in access(2), by which Postgres looks for
+ * its own programs.
  */
-export function findUnprivileged(postgres: string, dataDir: string): Unprivileged {
-  if (process.getuid?.() !== 0) return { prefix: [], ownerId: null };
-  const id = String(nobodyId);
-  const drop = ['setpriv', `--reuid=${id}`, `--regid=${id}`, '--clear-groups'];
-  const ways: Unprivileged[] = [
+export function unprivilegedWays(): Unprivileged[] {
+  const drop = ['setpriv', `--reuid=${nobodyId}`, `--regid=${nobodyId}`, '--clear-groups'];
+  const pass = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  return [
     { prefix: ['unshare', '--user'], ownerId: 0 },
-    { prefix: [...drop, '--inh-caps=+dac_override', '--ambient-caps=+dac_override'], ownerId: nobodyId },
+    { prefix: [...drop, ...pass], ownerId: nobodyId },
     { prefix: drop, ownerId: nobodyId },
   ];
-  const way = ways.find(({ prefix }) => canRun(prefix, postgres, dataDir));
+}
+
+/** Returns the first way that can run the programs with data in this folder; for those who are not root, there is nothing to do. */
+export function findUnprivileged(binaries: PostgresBinaries, folder: string): Unprivileged {
+  if (process.getuid?.() !== 0) return { prefix: [], ownerId: null };
+  const way = unprivilegedWays().find((candidate) => isUsable(candidate, binaries, folder));
   if (way === undefined) {
     throw new Error('Postgres refuses to run as root, and neither unshare nor setpriv can make an unprivileged process here: run as another user');
   }
   return way;
+}
+
+/** Says whether Postgres accepts to run this way, finds its programs and sees the folder. */
+export function isUsable({ prefix }: Unprivileged, { initdb }: PostgresBinaries, folder: string): boolean {
+  const [command = '', ...args] = prefix;
+  const look = ['sh', '-c', '"$1" --show -D "$2/none" && test -x "$2"', 'look', initdb, folder];
+  return spawnSync(command, [...args, ...look], { stdio: 'ignore', cwd: '/' }).status === 0;
 }
 
 /** Gives a file or a data directory, made by another way of running, to the user of this one. */
@@ -64,10 +76,4 @@ export async function giveTo(path: string, ownerId: number | null): Promise<void
 async function statOf(path: string): Promise<{ uid: number; isDirectory: boolean }> {
   const stat = await lstat(path);
   return { uid: stat.uid, isDirectory: stat.isDirectory() };
-}
-
-function canRun(prefix: readonly string[], postgres: string, dataDir: string): boolean {
-  const [command = '', ...args] = prefix;
-  const look = ['sh', '-c', '"$1" --version && test -r "$2" && test -x "$2"', 'look', postgres, dataDir];
-  return spawnSync(command, [...args, ...look], { stdio: 'ignore', cwd: '/' }).status === 0;
 }

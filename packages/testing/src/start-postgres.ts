@@ -107,7 +107,7 @@ function postgresServer(first: GuardedServer, port: number, dataDir: string, opt
 
 async function launch(port: number, dataDir: string, options: PostgresOptions): Promise<GuardedServer> {
   const binaries = findPostgres();
-  const way = findUnprivileged(binaries.postgres, dirname(dataDir));
+  const way = findUnprivileged(binaries, dirname(dataDir));
   await prepareData(dataDir, binaries, way, options.password ?? null);
   const [command = '', ...args] = [...way.prefix, binaries.postgres, '-D', dataDir, ...settingsOf(port, options)];
   // SIGINT is Postgres's fast stop: it cuts the connections instead of waiting for them.

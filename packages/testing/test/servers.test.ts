@@ -19,7 +19,7 @@ it('a Redis that was killed comes back with its data on its port, and empty when
   redis.resume();
   await eventually(() => client.ping());
   client.disconnect();
-});
+}, 60_000);
 
 it('a Postgres that was killed starts again with its data on its port', async () => {
   await using postgres = await startPostgres();
@@ -28,7 +28,7 @@ it('a Postgres that was killed starts again with its data on its port', async ()
   await postgres.kill();
   await postgres.restart();
   expect(await query(url, 'select id from seen')).toEqual([{ id: 7 }]);
-});
+}, 60_000);
 
 it('test databases on the shared Postgres are empty, apart and removable', async () => {
   await using one = await createTestDatabase();
@@ -38,7 +38,7 @@ it('test databases on the shared Postgres are empty, apart and removable', async
   await one.drop();
   await expect(query(one.url, 'select 1')).rejects.toThrow(/does not exist/);
   expect(services().redisUrl).toMatch(/^redis:/);
-});
+}, 60_000);
 
 async function query(url: string, statement: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url });
