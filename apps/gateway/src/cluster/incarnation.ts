@@ -91,11 +91,16 @@ export class Incarnation {
     return this.#busy;
   }
 
+  /** Renews no more by itself; {@link renew} still does. */
+  rest(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#options.redis.off('ready', this.#renewSoon);
+  }
+
   /** Leaves the registry and takes its entries along. Errors are told, not thrown: a reaper finishes what is left. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#options.redis.off('ready', this.#renewSoon);
+    this.rest();
     await this.#busy;
     if (!this.#registered) return;
     this.#registered = false;

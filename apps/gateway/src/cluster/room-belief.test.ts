@@ -16,7 +16,6 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), room }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('emission enters' as const), room }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'lost' as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'time' as const }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('write' as const), fate: fc.constantFrom<Fate>('done', 'refused', 'reply lost') }) },
 );
 
@@ -62,7 +61,7 @@ describe('what is believed of the directory', () => {
             belief.reset();
             for (const name of names) belief.touch(name);
           }
-          if (action.kind === 'time') now += 100;
+          now += 20;
           if (action.kind === 'write') write(action.fate);
           belief.tick(now);
         }
