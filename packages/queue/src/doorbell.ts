@@ -1,3 +1,4 @@
+import { defineScript } from '@skirmish/redis';
 import type { Redis } from '@skirmish/redis';
 import { Queue } from 'bullmq';
 
@@ -25,6 +26,12 @@ export const keepFailed = { count: 100, age: 86_400 } as const;
 const initTimeoutMs = 2000;
 const eventsLengthMax = 1000;
 
+const deleteIfEqual = defineScript<[value: string], boolean>({
+  name: 'deleteIfEqual',
+  lua: `return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0`,
+  reply: (raw) => raw === 1,
+});
+
 /** States in which a doorbell will ring by itself. */
 const alive: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized', 'waiting-children']);
 
@@ -32,7 +39,7 @@ export interface Doorbell {
   /** Makes sure that a worker will look at the lane. Ringing twice does nothing. */
   ring(key: string): Promise<void>;
   setTimer(id: string, timer: TimerJob, delayMs: number): Promise<void>;
-  /** Removes the deduplication key of a doorbell that exists no more, or never will run; false when the doorbell is alive. */
+  /** Removes the deduplication key of a doorbell that will never run; false when there is none, or when it is alive. */
   unlock(key: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -89,9 +96,10 @@ export function createDoorbell(o: { redis: Redis; prefix: string; queue: string;
       const jobId = await queue.getDeduplicationJobId(doorbellIdOf(key));
       if (jobId === null) return false;
       const job = await queue.getJob(jobId);
-      if (job && alive.has(await job.getState())) return false;
-      await queue.removeDeduplicationKey(doorbellIdOf(key));
-      return true;
+      // A job that is gone needs no help: the next ring replaces its key.
+      if (!job || alive.has(await job.getState())) return false;
+      // Compares the job id: meanwhile the key may belong to the next doorbell.
+      return deleteIfEqual.run(o.redis, [queue.toKey(`de:${doorbellIdOf(key)}`)], [jobId]);
     },
     close: async () => {
       const opened = await current?.catch(() => undefined);

@@ -70,6 +70,26 @@ describe('the sweeper', () => {
     expect(sweepLimits.deadKeyMs).toBe(30_000);
   });
 
+  it('removes no key that belongs to the next doorbell by then', async () => {
+    await using lanes = await openLanes();
+    await lanes.redis.hset(jobKey(lanes, '4711'), 'name', 'doorbell', 'data', '{}', 'opts', '{}', 'timestamp', '1');
+    const { queuePrefix } = keysOf(lanes.realm);
+    // Between the look at the job and the removal, the key changes hands.
+    const changing = new Proxy(lanes.redis, {
+      get: (target, name) => {
+        if (String(name).startsWith('deleteIfEqual')) target.set(doorbellKey(lanes, 'c1'), '4712').catch(() => undefined);
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const metrics = createLaneMetrics(undefined, 'combat');
+    const doorbell = createDoorbell({ redis: changing, prefix: queuePrefix, queue: 'combat', logger: silentLogger, metrics });
+    await lanes.redis.set(doorbellKey(lanes, 'c1'), '4711');
+    expect(await doorbell.unlock('c1')).toBe(false);
+    expect(await lanes.redis.get(doorbellKey(lanes, 'c1'))).toBe('4712');
+    await doorbell.close();
+  });
+
   it('leaves a doorbell alone that is alive', async () => {
     await using lanes = await openLanes();
     let runs = 0;
