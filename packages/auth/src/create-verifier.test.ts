@@ -129,6 +129,16 @@ describe('verify: signature', () => {
     expect(await codeOf(await new SignJWT(complete).setProtectedHeader({ alg: 'EdDSA' }).sign(privateKey))).toBe('auth/invalid');
   });
 
+  it.each([{ typ: 5 }, { typ: null }, { b64: false, crit: ['b64'] }, { alg: 5 }, { crit: 'x' }])('refuses the header %j', async (header) => {
+    expect(await codeOf(foreign(complete, { alg: 'HS256', ...header }))).toMatch(/^auth\/(?:invalid|malformed)$/);
+  });
+
+  it('follows no key that a header brings or points to', async () => {
+    const header = { alg: 'HS256', jwk: { kty: 'oct', k: 'AAAA' }, jku: 'https://evil.example', kid: '../x', x5u: 'https://evil.example' };
+    expect(await codeOf(foreign(complete, header))).toBe('accepted');
+    expect(await codeOf(foreign(complete, header, 'another secret of 32 bytes or more'))).toBe('auth/invalid');
+  });
+
   it('refuses critical header parameters that it does not know', async () => {
     expect(await codeOf(foreign(complete, { alg: 'HS256', crit: ['x'], x: 1 }))).toBe('auth/invalid');
   });

@@ -90,7 +90,7 @@ async function check(verify: () => Promise<JWTVerifyResult>): Promise<JWTVerifyR
     if (error instanceof errors.JWTExpired) throw new Rejection('auth/expired');
     if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) throw new Rejection('auth/malformed');
     if (error instanceof errors.JOSEError) throw new Rejection('auth/invalid');
-    throw new Rejection('auth/malformed');
+    throw error;
   }
 }
 

@@ -20,6 +20,8 @@ describe('isOfKind: access', () => {
     ['JWT', 'Refresh'],
     [undefined, 'ID'],
     ['', undefined],
+    [5, undefined],
+    [null, undefined],
   ])('refuses header %s and claim %s', (header, claim) => {
     expect(isOfKind('access', header, claim)).toBe(false);
   });

@@ -9,8 +9,8 @@ const accessTypes = new Set(['jwt', 'at+jwt']);
 const foreignAccessClaims = new Set(['bearer', 'access', 'jwt', 'at+jwt']);
 
 /** Whether a token with this header `typ` and claim `typ` (both optional for access) is of the kind. */
-export function isOfKind(kind: TokenKind, headerType: string | undefined, claimType: string | undefined): boolean {
-  const header = headerType?.toLowerCase().replace(/^application\//, '');
+export function isOfKind(kind: TokenKind, headerType: unknown, claimType: string | undefined): boolean {
+  const header = typeof headerType === 'string' ? headerType.toLowerCase().replace(/^application\//, '') : headerType;
   if (kind === 'refresh') return header === headerTypes.refresh;
-  return (header === undefined || accessTypes.has(header)) && (claimType === undefined || foreignAccessClaims.has(claimType.toLowerCase()));
+  return (header === undefined || (typeof header === 'string' && accessTypes.has(header))) && (claimType === undefined || foreignAccessClaims.has(claimType.toLowerCase()));
 }

@@ -16,6 +16,8 @@ interface Guarded {
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
+/** A start takes 0.3 s on an idle machine, and several on a busy one. */
+const startTimeoutMs = 15_000;
 const running: ChildProcess[] = [];
 afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
@@ -30,7 +32,7 @@ async function startGuarded(): Promise<Guarded> {
   child.on('message', (message) => ready.push(message as object));
   // Not 'close', which does not come after the channel was closed on this side.
   const ended = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
-  await eventually(() => ready.length === 2);
+  await eventually(() => ready.length === 2, { timeoutMs: startTimeoutMs, what: 'both ready messages' });
   return { child, ready, ended, lines: () => output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : [])) };
 }
 
@@ -121,7 +123,7 @@ describe('the log of a process', () => {
   it('arrives without waiting for a full buffer', async () => {
     const guarded = await startGuarded();
     guarded.child.send('remove');
-    await eventually(() => messages(guarded).includes('guards removed'), { timeoutMs: 2_000 });
+    await eventually(() => messages(guarded).includes('guards removed'), { timeoutMs: 5_000 });
   });
 
   it('neither ends nor holds a process whose log nobody reads any more', async () => {
