@@ -13,6 +13,8 @@ interface HostTool {
   services: readonly string[];
   /** Said where it cannot be installed. */
   otherwise: string;
+  /** The oldest version that will do, and how the program prints it. */
+  versionMin?: { major: number; pattern: RegExp };
 }
 
 const redis: HostTool = {
@@ -21,6 +23,7 @@ const redis: HostTool = {
   packages: { apt: 'redis-server', brew: 'redis', dnf: 'valkey', pacman: 'valkey', apk: 'redis' },
   services: ['redis-server'],
   otherwise: 'or give the address of one: REDIS_URL=redis://127.0.0.1:6379 npm start',
+  versionMin: { major: 7, pattern: /v=(\d+)/ },
 };
 
 const nginx: HostTool = {
@@ -55,7 +58,7 @@ export function findProgram(names: readonly string[]): string | null {
 
 async function ensure(tool: HostTool): Promise<string> {
   const present = findProgram(tool.programs);
-  if (present !== null) return present;
+  if (present !== null) return newEnough(tool, present);
   const installer = installerFor(tool);
   if (installer === null) throw new Trouble(missingSentence(tool));
   const startedAt = performance.now();
@@ -64,7 +67,15 @@ async function ensure(tool: HostTool): Promise<string> {
   const found = findProgram(tool.programs);
   if (found === null) throw new Trouble(`${tool.title} could not be installed. ${missingSentence(tool)}\n${output.slice(-2_000)}`);
   say(`✓ ${tool.title}: ${readableDuration(performance.now() - startedAt)}`);
-  return found;
+  return newEnough(tool, found);
+}
+
+function newEnough({ title, versionMin, otherwise }: HostTool, program: string): string {
+  if (versionMin === undefined) return program;
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  const major = Number(versionMin.pattern.exec(stdout)?.[1] ?? versionMin.major);
+  if (major >= versionMin.major) return program;
+  throw new Trouble(`${program} is ${title} ${major}, and ${versionMin.major} or newer is needed: install one (${otherwise}).`);
 }
 
 interface Installer {

@@ -40,11 +40,12 @@ it('is never held by two of many who want it at once', async () => {
   writeFileSync(file, JSON.stringify({ pid: 1, began: 'long ago' }));
   const script = `
     import { waitForLock } from ${JSON.stringify(new URL('../bootstrap/lock.mjs', import.meta.url).href)};
+    import { spawnSync } from 'node:child_process';
     import { mkdirSync, rmdirSync } from 'node:fs';
     for (let round = 0; round < 5; round += 1) {
       const release = await waitForLock(process.argv[1], () => undefined);
       mkdirSync(process.argv[1] + '.inside');
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      spawnSync('true');
       rmdirSync(process.argv[1] + '.inside');
       release();
     }`;
