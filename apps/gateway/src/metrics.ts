@@ -18,6 +18,8 @@ const events = {
 } as const;
 
 export interface GatewayMetrics {
+  /** For parts that bring figures of their own. */
+  readonly registry: Metrics;
   readonly report: Reporter<typeof events>;
   /** Time from the arrival of an event to its answer. */
   readonly eventSeconds: Histogram<'event' | 'outcome'>;
@@ -30,6 +32,7 @@ export function createGatewayMetrics(parts: { readonly logger: Logger; readonly 
   const { logger, metrics, socketCount } = parts;
   metrics.gauge({ name: 'sockets', help: 'Connected sockets', collect: socketCount });
   return {
+    registry: metrics,
     report: createReporter({ logger, metrics, events }),
     eventSeconds: metrics.histogram({
       name: 'event_seconds',

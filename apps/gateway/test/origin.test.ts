@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
-import { startRedis } from '@skirmish/testing';
-import { eventually } from '@skirmish/testing';
+import { eventually, startRedis } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, connected, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
 

@@ -1,9 +1,10 @@
 import type { Identity } from '@skirmish/auth';
-import { type Player, toRejection } from '@skirmish/database';
+import type { Player } from '@skirmish/database';
 import { protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
 import { roomsOf } from '../room/room-access.ts';
 import { deviceIn, protocolIn, scrubHandshake, tokenIn, triesToResume } from './handshake.ts';
+import { rejectionOf } from './rejection-of.ts';
 import { createSession, type Session, type SocketWithAuth } from './session.ts';
 
 type Next = (error?: Error & { data?: unknown }) => void;
@@ -24,7 +25,7 @@ export function createAuthenticate(realm: RealmContext, arrivals: Arrivals): (so
     realm.gateway.connecting.count += 1;
     void admit(realm, arrivals, socket)
       .then(() => { next(); })
-      .catch((error: unknown) => { turnAway(realm, socket, toRejection(error), next); })
+      .catch((error: unknown) => { turnAway(realm, socket, rejectionOf(error), next); })
       .finally(() => {
         realm.gateway.connecting.count -= 1;
         // Joined, or gone on the way: then nobody else would take the registration back.

@@ -1,10 +1,10 @@
-import { toRejection } from '@skirmish/database';
 import { type ClientEventName, type ClientPayload, isClientEventName, parseClientPayload, refusals, Rejection } from '@skirmish/protocol';
 import type { Call, RealmContext } from '../context.ts';
 import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
 import { closeSession } from './close-session.ts';
 import type { EventRow } from './event-row.ts';
 import type { EventTable } from './events.ts';
+import { rejectionOf } from './rejection-of.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
 /** A handler that takes longer is answered for: the client may send the same command again. */
@@ -36,8 +36,9 @@ export function createDispatch(realm: RealmContext, table: EventTable): (this: S
 }
 
 function receive(realm: RealmContext, session: Session, table: EventTable, event: unknown, args: readonly unknown[], reply: Reply): void {
-  const row = isClientEventName(event) ? (table[event] as Row | undefined) : undefined;
-  if (!isClientEventName(event) || !row) throw new Rejection('event/unknown');
+  if (!isClientEventName(event)) throw new Rejection('event/unknown');
+  const row = table[event] as Row | undefined;
+  if (!row) throw new Rejection('event/unknown');
   const call: Call = { realm, session, event, receivedAtMs: performance.now() };
   const payload = parse(event, args);
   limit(call, row, payload);
@@ -96,7 +97,7 @@ async function withinTime(work: Promise<unknown>): Promise<unknown> {
 /** Never throws: what cannot be answered is logged. */
 function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refused' | 'failed' {
   const { metrics } = realm.gateway;
-  const rejection = toRejection(error);
+  const rejection = rejectionOf(error);
   const failed = rejection.code === 'server/internal';
   const event = isClientEventName(reply.event) ? reply.event : 'other';
   if (failed) metrics.report('event-failed', { client_event: event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });

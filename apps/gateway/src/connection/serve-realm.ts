@@ -31,6 +31,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   const { metrics, config, logger } = gateway;
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
   const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
+  const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
     realm,
@@ -49,7 +50,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
       onUnreadable: () => { metrics.report('position-refused', { realm }); },
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
-    lanes: { combat: createLaneProducer({ redis, realm, queue: 'combat', logger }), chat: createLaneProducer({ redis, realm, queue: 'chat', logger }) },
+    lanes: { combat: createLaneProducer({ ...lane, queue: 'combat' }), chat: createLaneProducer({ ...lane, queue: 'chat' }) },
     calls: { count: 0 },
   };
   const arrivals: Arrivals = new Map();

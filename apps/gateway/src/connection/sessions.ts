@@ -39,8 +39,4 @@ export class Sessions {
   of(userId: UserId): readonly Session[] {
     return this.#byUser.get(userId) ?? [];
   }
-
-  all(): IterableIterator<Session> {
-    return this.#bySocket.values();
-  }
 }
