@@ -78,7 +78,7 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
 async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   const { config, logger, metrics, health, database, redis, queueRedis, reached } = parts;
   const { epochGraceMs, resumeWindowMs: logWindowMs, inboxRetentionMs, turnTimeoutMs } = config;
-  const lanes = createLaneProducer({ redis: queueRedis, realm, queue: 'combat', logger });
+  const lanes = createLaneProducer({ redis: queueRedis, realm, queue: 'combat', logger, metrics });
   const context: CombatContext = {
     realm,
     database,
@@ -108,7 +108,8 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
     await lanes.close();
   });
   await worker.ready();
-  health.register(`realm ${realm}`, () => ({ ok: sweeper.healthy, reason: 'Redis or Postgres is away', details: worker.stats() }), { graceMs: 5_000 });
+  const reachable = (): boolean => sweeper.healthy && redis.status === 'ready' && queueRedis.status === 'ready';
+  health.register(`realm ${realm}`, () => ({ ok: reachable(), reason: 'Redis or Postgres is away', details: worker.stats() }), { graceMs: 5_000 });
 }
 
 /** A worker of a newer release must not meet the tables of an older one. */

@@ -55,13 +55,21 @@ export function fight({ count = 2, withSeed = seed }: { count?: number; withSeed
       return settle(decideAct(state, { commandId: by.commandId ?? `k-${turn}`, turn, userId, characterId, action }, circumstances));
     },
     timeOut: (turn: number = state.phase.turn): Decision => settle(decideTimeout(state, { turn }, circumstances)),
+    /** Moves until it is done; a fight that goes on for ever is an error. */
+    until(done: () => boolean, move: () => void): void {
+      for (let moves = 0; !done(); moves += 1) {
+        if (moves > 1_000) throw new Error('the fight does not come to an end');
+        move();
+      }
+    },
+    isOver: (): boolean => state.phase.kind === 'ended',
     /** Attacks until somebody has won. */
     toTheEnd(): void {
-      while (state.phase.kind === 'open') {
+      this.until(this.isOver, () => {
         const { side } = fighterOf(actorId());
         const target = state.fighters.find((fighter) => fighter.side !== side && fighter.standing === 'fighting');
         this.act({ kind: 'attack', targetId: target?.characterId });
-      }
+      });
     },
   };
 }

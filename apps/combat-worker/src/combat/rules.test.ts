@@ -105,9 +105,9 @@ describe('acting', () => {
   it('[CMB3] skips the fallen in the order, and takes no attack on them', () => {
     const game = fight({ count: 4 });
     const victim = game.state.order.find((id) => game.fighterOf(id).side === 1) ?? '';
-    while (game.fighterOf(victim).standing === 'fighting') {
+    game.until(() => game.fighterOf(victim).standing !== 'fighting', () => {
       game.act(game.fighterOf(game.actorId()).side === 0 ? { kind: 'attack', targetId: victim as CharacterId } : { kind: 'pass' });
-    }
+    });
     const acted = Array.from({ length: 6 }, () => {
       const actorId = game.actorId();
       if (game.fighterOf(actorId).side === 0) {
@@ -137,13 +137,13 @@ describe('ending', () => {
   it('counts the fallen of the side that won among the winners', () => {
     const game = fight({ count: 4 });
     const sacrifice = game.state.order.find((id) => game.fighterOf(id).side === 0)!;
-    while (game.fighterOf(sacrifice).standing === 'fighting') {
+    game.until(() => game.fighterOf(sacrifice).standing !== 'fighting', () => {
       game.act(game.fighterOf(game.actorId()).side === 1 ? { kind: 'attack', targetId: sacrifice } : { kind: 'pass' });
-    }
-    while (game.state.phase.kind === 'open') {
+    });
+    game.until(game.isOver, () => {
       const target = game.state.fighters.find((fighter) => fighter.side === 1 && fighter.standing === 'fighting');
       game.act(game.fighterOf(game.actorId()).side === 0 ? { kind: 'attack', targetId: target?.characterId } : { kind: 'pass' });
-    }
+    });
     expect(game.state.phase).toMatchObject({ outcome: 'victory', winners: ['c1', 'c3'] });
   });
 
@@ -156,7 +156,7 @@ describe('ending', () => {
 
   it('ends without a winner when the last turn has passed', () => {
     const game = fight();
-    while (game.state.phase.kind === 'open') game.act({ kind: 'pass' });
+    game.until(game.isOver, () => game.act({ kind: 'pass' }));
     expect(game.state.phase).toEqual({ kind: 'ended', turn: balance.turnsMax, outcome: 'abandoned', winners: [] });
   });
 });
@@ -179,10 +179,10 @@ describe('running out of time', () => {
   it('ends the fight as abandoned at the third time in a row of one fighter', () => {
     const game = fight();
     const absent = game.actorId();
-    while (game.state.phase.kind === 'open') {
+    game.until(game.isOver, () => {
       if (game.actorId() === absent) game.timeOut();
       else game.act({ kind: 'pass' });
-    }
+    });
     const winners = game.state.order.filter((id) => id !== absent);
     expect(game.state.phase).toEqual({ kind: 'ended', turn: 5, outcome: 'abandoned', winners });
   });

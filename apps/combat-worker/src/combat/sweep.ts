@@ -4,7 +4,7 @@ import { payloadHash } from '@skirmish/queue';
 import type { CombatContext } from '../context.ts';
 
 export interface Sweeper {
-  /** Whether the last round reached Postgres and Redis. */
+  /** Whether the last round reached Postgres, and Redis where there was something to push. */
   readonly healthy: boolean;
   /** Ends after the round that runs now. */
   stop(): Promise<void>;
