@@ -1,0 +1,47 @@
+import { eventually, startTcpProxy, type TcpProxy } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientOf, join, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
+
+let world: TestWorld;
+let gateway: TestGateway;
+let proxy: TcpProxy;
+beforeAll(async () => {
+  world = await startWorld();
+  const url = new URL(world.databaseUrl);
+  proxy = await startTcpProxy({ targetPort: Number(url.port) });
+  url.port = String(proxy.port);
+  gateway = await startGateway({ ...world, databaseUrl: url.href });
+});
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await proxy.close();
+  await world[Symbol.asyncDispose]();
+});
+
+const channel = { kind: 'zone', id: 'meadow' };
+
+describe('while Postgres is away', () => {
+  it('the game goes on, known players come back, and new ones get in as soon as it answers, by themselves', async () => {
+    using player = await join(gateway, 'p1');
+    await join(gateway, 'p2').then((known) => { known[Symbol.dispose](); });
+    proxy.blackhole();
+    expect(await player.ask('character:move', { seq: 1, x: 402, y: 400 })).toMatchObject({ ok: true });
+    expect(await player.ask('chat:send', { commandId: 'a', channel, text: 'hello' })).toMatchObject({ ok: true });
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+
+    using known = clientOf(gateway, { token: await tokenFor('p2') });
+    await eventually(() => known.payloads('session:welcome').length === 1, { timeoutMs: 8_000 });
+    expect(gateway.logs.some((line) => line.includes('could not be read again'))).toBe(true);
+
+    const options = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 100 };
+    using stranger = clientOf(gateway, { token: await tokenFor('p3') }, options);
+    const refusals: unknown[] = [];
+    let opened = 0;
+    stranger.socket.on('connect_error', (error) => refusals.push(error));
+    stranger.socket.io.on('open', () => { opened += 1; });
+    await eventually(() => opened >= 2, { timeoutMs: 15_000 });
+    proxy.heal();
+    await eventually(() => stranger.payloads('session:welcome').length === 1, { timeoutMs: 10_000 });
+    expect(refusals.filter((error) => (error as { data?: unknown }).data !== undefined)).toEqual([]);
+  });
+});
