@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { RoomName } from '@skirmish/protocol';
 
 /** Tells a sending process to emit the numbers 1 … count to a room, under its name. */
@@ -15,7 +14,7 @@ export function burstsOf(emit: (event: { room: RoomName; sender: string; number:
     void (async () => {
       for (let number = 1; number <= message.count; number += 1) {
         await emit({ room: message.room, sender: message.sender, number });
-        await turn();
+        await new Promise((resolve) => { setImmediate(resolve); });
       }
     })();
   });

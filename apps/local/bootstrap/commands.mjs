@@ -12,6 +12,7 @@ export const commands = {
   'test:sockets': { entry: 'test-sockets.ts', build: false, question: 'does one gateway work?' },
   'test:integration': { entry: 'test-integration.ts', build: false, question: 'do several processes work together?' },
   'test:e2e': { entry: 'test-e2e.ts', build: true, question: 'does the whole work, as a player sees it? (-- --long for the long ones)' },
+  bench: { entry: 'bench.ts', build: false, question: 'what do the hot paths cost? (-- --short for a smaller sample)' },
 };
 
 /** The list of the commands, one per line. */

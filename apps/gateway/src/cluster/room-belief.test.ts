@@ -74,7 +74,7 @@ describe('what is believed of the directory', () => {
         expect([...redis].sort()).toEqual([...truth].sort());
         expect(belief.isSettled).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 4000 },
     );
   });
 

@@ -24,9 +24,13 @@ export interface ToolRun {
 
 /** Runs a development tool of the repository under this Node with its output on ours; resolves to the exit code. */
 export function runTool(tool: keyof typeof programs, { args, env = {}, stop }: ToolRun): Promise<number> {
-  const program = join(root, 'node_modules', programs[tool]);
+  return runNode({ args: [join(root, 'node_modules', programs[tool]), ...args], env, stop });
+}
+
+/** Runs this Node with its output on ours; resolves to the exit code. */
+export function runNode({ args, env = {}, stop }: ToolRun): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
     const end = (): boolean => child.kill('SIGTERM');
     stop.addEventListener('abort', end);
     child.once('error', reject);
