@@ -23,6 +23,7 @@ async function begin(characters: readonly string[]) {
   const combatId = newCombatId();
   await bench.start(combatId, characters);
   const [started] = await bench.logOf(combatId, 1);
+  await eventually(async () => (await bench.toldEvents(combatId)).length === 1);
   const [actor = '', other = ''] = started?.payload['order'] as string[];
   return { combatId, actor, other };
 }

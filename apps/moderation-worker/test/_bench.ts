@@ -14,6 +14,7 @@ export interface Told {
 
 export interface Sending {
   readonly from?: string;
+  readonly name?: string;
   readonly channel?: Channel;
   readonly text: string;
   readonly commandId?: string;
@@ -103,9 +104,9 @@ const listener = 'listener' as IncarnationId;
 const environment = { NODE_ENV: 'test', LOG_LEVEL: 'warn', INTERNAL_PORT: '0', DATABASE_POOL_MAX: '4', LANE_LOCK_MS: '500', EPOCH_GRACE_MS: '100' };
 
 async function send(lanes: LaneProducer<'chat'>, sending: Sending): Promise<MessageId> {
-  const { from = 'p1', channel = meadow, text, commandId = randomUUID(), messageId = newMessageId(), sentAtMs = Date.now() } = sending;
+  const { from = 'p1', name = `Player ${from}`, channel = meadow, text, commandId = randomUUID(), messageId = newMessageId(), sentAtMs = Date.now() } = sending;
   const userId = from as UserId;
-  const body = { messageId, channel, from: { userId, name: `Player ${from}` }, text, sentAtMs };
+  const body = { messageId, channel, from: { userId, name }, text, sentAtMs };
   const command = { userId, event: 'chat:send', commandId, payloadHash: payloadHash({ channel, text }), answer: { messageId } };
   await lanes.push({ key: `${channel.kind}-${channel.id}`, kind: 'chat.moderate', body, command });
   return messageId;

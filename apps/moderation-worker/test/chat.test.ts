@@ -88,6 +88,16 @@ describe('a message through the lane, by a worker process', () => {
     expect(rows).toEqual([{ message_id: first }]);
   });
 
+  it('that cannot be stored costs three tries, tells its sender, and holds up nobody behind it', async () => {
+    const messageId = await bench.send({ name: 'a\u0000b', text: 'poison', commandId: 'poison' });
+    await bench.send({ from: 'p2', text: 'behind it' });
+    expect(await bench.toldOf(2)).toMatchObject([
+      { rooms: ['user:p1'], event: 'chat:refused', payload: { messageId, commandId: 'poison', code: 'server/internal' } },
+      { event: 'chat:message', payload: { text: 'behind it' } },
+    ]);
+    expect(await bench.redis.llen(`{${bench.realm}}:lane-dead:chat`)).toBe(1);
+  });
+
   it('[CHT3] keeps the order of its channel', async () => {
     const texts = Array.from({ length: 40 }, (_, i) => `line ${i}`);
     for (const [i, text] of texts.entries()) await bench.send({ from: `p${i % 4}`, text });

@@ -125,7 +125,11 @@ describe('a log that is no whole fight', () => {
     expect(replay(events.toSpliced(2, 1))).toMatchObject({ ok: false, seq: 3 });
     const ended = events.at(-1);
     if (ended?.type !== 'combat:ended') throw new Error('not ended');
-    expect(replay([...events.slice(0, -1), { ...ended, payload: { ...ended.payload, seed: 'b'.repeat(64) } }])).toMatchObject({ ok: false });
+    expect(replay([...events.slice(0, -1), { ...ended, payload: { ...ended.payload, seed: 'b'.repeat(64) } }])).toEqual({
+      ok: false,
+      seq: events.length,
+      reason: 'the seed is not the one that was promised',
+    });
     expect(replay([])).toMatchObject({ ok: false });
   });
 
