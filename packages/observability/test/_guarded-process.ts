@@ -1,9 +1,16 @@
+import { once } from 'node:events';
 import { announceReady, createHealth, createLogger, createMetrics, createShutdown, installProcessGuards, serveInternal } from '@skirmish/observability';
 
 /** A process as ours are, which does on a message what its name says. */
 const logger = createLogger({ name: 'guarded', level: 'info' });
 const health = createHealth();
 const shutdown = createShutdown({ logger });
+// An orphan: its parent went while it was starting.
+if (process.argv.includes('orphan')) {
+  const gone = once(process, 'disconnect');
+  process.disconnect();
+  await gone;
+}
 const remove = installProcessGuards({ logger, shutdown, health, faultTimeoutMs: 100 });
 const internal = await serveInternal({ host: '127.0.0.1', port: 0, health, metrics: createMetrics({ process: 'guarded' }) });
 

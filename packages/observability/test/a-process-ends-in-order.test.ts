@@ -23,9 +23,14 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
-async function startGuarded(): Promise<Guarded> {
-  const child = fork(new URL('_guarded-process.ts', import.meta.url), { execArgv: ['--conditions=skirmish-source'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+function forkGuarded(...args: string[]): ChildProcess {
+  const child = fork(new URL('_guarded-process.ts', import.meta.url), args, { execArgv: ['--conditions=skirmish-source'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   running.push(child);
+  return child;
+}
+
+async function startGuarded(): Promise<Guarded> {
+  const child = forkGuarded();
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ready: object[] = [];
@@ -60,6 +65,12 @@ describe('a process with guards', () => {
     guarded.child.disconnect();
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
     expect(guarded.lines()[0]).toMatchObject({ msg: 'shutdown started', reason: 'the parent process is gone' });
+  });
+
+  it('stops in order with code 0 when its parent went while it was starting', async () => {
+    const child = forkGuarded('orphan');
+    const [code] = (await once(child, 'exit')) as [number | null];
+    expect(code).toBe(0);
   });
 
   it.each([
