@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncarnationId } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
+import { msOfStreamId } from '@skirmish/redis';
 import type { RegistryRecord, Renewal } from './registry-scripts.ts';
 import { condemnScript, registerScript, renewScript, resignScript, sweepScript } from './registry-scripts.ts';
 
@@ -14,6 +15,8 @@ export interface IncarnationOptions {
   address: string;
   version: string;
   renewIntervalMs: number;
+  /** Age of a data set below which emissions are refused, milliseconds. */
+  epochGraceMs: number;
   /** Renewals that an incarnation may miss, seen by a reaper whose own contact was unbroken. */
   condemnAfterTicks: number;
   position: () => string;
@@ -47,6 +50,7 @@ export class Incarnation {
   #epoch = '';
   #registered = false;
   #renewedAt = 0;
+  #usableAt = 0;
   #others = new Map<string, { renewals: number; ticks: number }>();
   #records = new Map<string, RegistryRecord>();
   #busy: Promise<void> | null = null;
@@ -73,6 +77,11 @@ export class Incarnation {
   /** Milliseconds since the last renewal that Redis confirmed. */
   get renewedAgoMs(): number {
     return performance.now() - this.#renewedAt;
+  }
+
+  /** Milliseconds until the data set is old enough for emissions; 0 when it is. */
+  get youngForMs(): number {
+    return Math.max(this.#usableAt - performance.now(), 0);
   }
 
   /** Registers and renews once, so that the tables of others are known; rejects when Redis does not answer. */
@@ -181,6 +190,7 @@ export class Incarnation {
     const args = [keys.prefix, this.#id, address, version, newEpochId(), this.#options.revision()] as const;
     const { epoch, position } = await registerScript.run(redis, [keys.clock], args);
     this.#epoch = epoch;
+    this.#usableAt = performance.now() + startOf(epoch) + this.#options.epochGraceMs - msOfStreamId(position);
     this.#registered = true;
     this.#options.onRegistered(keys.inbox(this.#id), position);
   }
@@ -218,5 +228,8 @@ export class Incarnation {
     while (!(await sweepScript.run(redis, [keys.clock], [keys.prefix, incarnation, sweepMax])));
   }
 }
+
+/** The second word of an epoch: when its data set began, by the clock of the Redis server. */
+const startOf = (epoch: string): number => Number(epoch.split(' ')[1] ?? 0);
 
 const newEpochId = (): string => randomBytes(9).toString('base64url');

@@ -103,9 +103,8 @@ class Transport implements RealmTransport {
       socketsPerUserMax: options.socketsPerUserMax,
       closeSockets: (socketIds) => { this.#closeSurplus(socketIds); },
     });
-    const { reader } = this;
-    const { redisUrl: url } = inside;
-    this.#adapterRedis = createAdapterRedis({ url, name: `gateway-${realm}-adapter`, reader, blockMs: options.readBlockMs, logger, onDropped });
+    const forAdapter = { url: inside.redisUrl, name: `gateway-${realm}-adapter`, blockMs: options.readBlockMs, logger, onDropped };
+    this.#adapterRedis = createAdapterRedis({ ...forAdapter, reader: this.reader });
     this.adapter = this.#createAdapter();
   }
 
@@ -120,6 +119,8 @@ class Transport implements RealmTransport {
     nsp.on('connection', (socket) => { this.#sockets.complete(socket); });
     this.volatile.follow(roomOf.realm, (body) => { this.#deliverVolatile(body as VolatileBroadcast); });
     await this.#incarnation.start();
+    // On an empty Redis nobody can emit for a while; ready means that it works.
+    await delay(this.#incarnation.youngForMs);
     this.#tick = setInterval(() => {
       this.#directory.tick();
       this.#sockets.expire();
@@ -203,6 +204,7 @@ class Transport implements RealmTransport {
     const details = this.stats();
     if (this.#inside.redis.status !== 'ready') return { ok: false, reason: 'Redis is not reachable', details };
     if (!this.#incarnation.registered) return { ok: false, reason: 'not registered', details };
+    if (this.#incarnation.youngForMs > 0) return { ok: false, reason: 'the data set of Redis is new', details };
     if (this.reader.silentMs > silentMsMax) return { ok: false, reason: 'the inbox makes no progress', details };
     return { ok: true, details };
   }
@@ -290,9 +292,8 @@ class Transport implements RealmTransport {
     });
   }
 
-  #deliverVolatile(body: VolatileBroadcast): void {
-    if (!Array.isArray(body.rooms) || !Array.isArray(body.except)) return;
-    const opts = { rooms: new Set(body.rooms), except: new Set(body.except), flags: { local: true, volatile: true } };
-    this.#nsp?.adapter.broadcast(body.packet, opts);
+  #deliverVolatile({ packet, rooms, except }: VolatileBroadcast): void {
+    if (!Array.isArray(rooms) || !Array.isArray(except)) return;
+    this.#nsp?.adapter.broadcast(packet, { rooms: new Set(rooms), except: new Set(except), flags: { local: true, volatile: true } });
   }
 }
