@@ -4,6 +4,9 @@ import { config, createCombatWorker } from '../src/index.ts';
 const { FAIL_AT: place, FAIL_WITH: signal = 'SIGKILL' } = process.env;
 let failed = false;
 
+// Nothing of a test run that was broken off stays behind.
+process.once('disconnect', () => process.exit(1));
+
 const worker = await createCombatWorker(config.parse(process.env), {
   reached: (reached) => {
     if (failed || reached !== place) return undefined;
