@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { commands, listOfCommands } from './commands.mjs';
@@ -19,13 +20,34 @@ function runCommand(node, entry, args, env) {
     if (child.connected) child.send({ type: 'stop' }, () => undefined);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
-  const parent = process.ppid;
-  if (process.env.npm_lifecycle_event !== undefined) setInterval(() => (process.ppid === parent ? undefined : stop()), parentLookMs).unref();
+  const parents = npmAbove();
+  if (process.env.npm_lifecycle_event !== undefined) setInterval(() => (npmAbove() === parents ? undefined : stop()), parentLookMs).unref();
   child.once('error', (error) => {
     say(`${node} cannot be run: ${error.message}`);
     process.exit(1);
   });
   child.once('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+}
+
+/** Who is above us, up to npm, as a text: npm runs a script in a shell, and when npm is killed only the shell's parent changes. */
+function npmAbove() {
+  const [program, above] = process.platform === 'linux' ? fromProc(process.ppid) : fromPs(process.ppid);
+  return /^-?(ba|da)?sh$/.test(basename(program)) ? `${process.ppid} ${above}` : `${process.ppid}`;
+}
+
+function fromProc(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return [stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')), stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]];
+  } catch {
+    return ['', ''];
+  }
+}
+
+function fromPs(pid) {
+  const { stdout } = spawnSync('ps', ['-p', String(pid), '-o', 'ppid=,comm='], { encoding: 'utf8' });
+  const [above = '', program = ''] = stdout.trim().split(/\s+/);
+  return [program, above];
 }
 
 async function main([name, ...args]) {

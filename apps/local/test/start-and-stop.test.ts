@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { eventually, signalTree } from '@skirmish/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findNginx } from '../src/host-tools.ts';
+import { createNarrator } from '../src/story/narrator.ts';
+import { tellStory } from '../src/story/tell-story.ts';
 import { allGone, awkwardFolder, startSupervisor } from './_started-cluster.ts';
 
 const isReady = async (port: number): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
@@ -14,14 +16,18 @@ describe('a cluster below a folder of mode 700 with a space in its path', () => 
   const clusterFile = join(folder, 'cluster.json');
   const roles = ['load-balancer', 'gateway', 'gateway', 'combat-worker', 'moderation-worker', 'redis', 'postgres'].sort();
 
-  it('answers, says truly what runs, refuses a second one, and ends with no process and no lock', async () => {
-    const cluster = await startSupervisor(folder, [], findNginx() === null ? 'own' : 'nginx');
+  it('answers, says truly what runs, refuses a second one, tells the story, and ends with no process and no lock', async () => {
+    const cluster = await startSupervisor(folder, ['--bots', '2'], findNginx() === null ? 'own' : 'nginx');
     const { processes, url, databaseUrl } = cluster.describe();
     expect(processes.map(({ role }) => role).sort()).toEqual(roles);
     expect([url, databaseUrl]).toEqual([`http://127.0.0.1:${cluster.port}`, expect.stringMatching(/^postgres:/)]);
     expect(await isReady(cluster.port)).toBe(true);
     await expect(startSupervisor(folder, [])).rejects.toThrow(`runs already at http://127.0.0.1:${cluster.port} (process ${cluster.process.pid})`);
     expect(cluster.describe().processes).toEqual(processes);
+
+    const lines: string[] = [];
+    await tellStory({ cluster: cluster.describe(), realm: 'main', narrator: createNarrator((line) => lines.push(line)) });
+    expect(lines.map((line) => /refused|sees it in|victory|keeps the fight/.exec(line)?.[0]).filter(Boolean)).toEqual(['refused', 'sees it in', 'victory', 'keeps the fight']);
 
     const askedAt = performance.now();
     expect(await cluster.process.stop()).toBe(0);
