@@ -6,6 +6,7 @@ let failed = false;
 
 // Nothing of a test run that was broken off stays behind.
 process.once('disconnect', () => process.exit(1));
+if (!process.connected) process.exit(1);
 
 const worker = await createCombatWorker(config.parse(process.env), {
   reached: (reached) => {

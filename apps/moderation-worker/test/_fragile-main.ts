@@ -3,6 +3,7 @@ import { config, createModerationWorker } from '../src/index.ts';
 
 // Nothing of a test run that was broken off stays behind.
 process.once('disconnect', () => process.exit(1));
+if (!process.connected) process.exit(1);
 
 const worker = await createModerationWorker(config.parse(process.env), {
   reached: (place) => {
