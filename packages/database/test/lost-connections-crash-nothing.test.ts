@@ -62,6 +62,8 @@ describe('a connection that is lost', () => {
   it('in the middle of a query fails the query', async () => {
     await using database = createDatabase({ url: server.url, poolMax: 1, applicationName: 'querying' });
     const work = sql`select pg_sleep(1.5)`.execute(database.db);
+    // It may fail before the line below that awaits it.
+    void failureOf(work);
     await eventually(async () => {
       const { rows } = await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'querying' and state = 'active'`.execute(admin.db);
       return rows.length > 0;
