@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, freePort } from '@skirmish/testing';
+import { descendantsOf, eventually, freePort, isPortFree } from '@skirmish/testing';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Balancer } from '../src/balancer/balancer.ts';
 import { startNginxBalancer } from '../src/balancer/nginx-balancer.ts';
@@ -10,6 +10,7 @@ import { startOwnBalancer } from '../src/balancer/own-balancer.ts';
 import { watchReadiness } from '../src/balancer/readiness-watch.ts';
 import { findNginx } from '../src/host-tools.ts';
 import { startBackend, type Backend } from './_backend.ts';
+import { allGone } from './_started-cluster.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'skirmish balancer '));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -75,6 +76,16 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     await b?.close();
     const answers = await Promise.all(Array.from({ length: 10 }, async () => (await fetch(url, { method: 'POST', body: '1' })).text()));
     expect(new Set(answers)).toEqual(new Set(['a:1']));
+  });
+
+  it('leaves nothing on its port when it is killed', async () => {
+    const [a] = await backends('a');
+    const { balancer, port } = await start([a?.port ?? 0]);
+    const family = [balancer.pid, ...descendantsOf(balancer.pid)];
+    process.kill(balancer.pid, 'SIGKILL');
+    await balancer.exited;
+    await allGone(family, 2_000);
+    expect(await isPortFree(port)).toBe(true);
   });
 
   it('uses the gateways that it is told, from the next request on', async () => {

@@ -37,7 +37,7 @@ describe('a cluster below a folder of mode 700 with a space in its path', () => 
   }, 120_000);
 
   it('starts a killed gateway, worker, balancer and Redis again on their ports', async () => {
-    const cluster = await startSupervisor(folder, ['--gateways', '1']);
+    const cluster = await startSupervisor(folder, ['--gateways', '1'], findNginx() === null ? 'own' : 'nginx');
     const before = cluster.describe().processes;
     for (const role of ['gateway', 'combat-worker', 'load-balancer', 'redis'] as const) process.kill(cluster.pidOf(role), 'SIGKILL');
     await eventually(() => cluster.describe().processes.length < before.length, { what: 'a cluster file without the dead' });
