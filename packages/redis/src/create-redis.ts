@@ -65,7 +65,19 @@ export function redisOptions(settings: RedisSettings) {
 export function createRedis(settings: RedisSettings): Redis {
   const redis = new Redis(settings.url, redisOptions(settings));
   reportState(redis, settings);
+  if (settings.role === 'subscriber') hearResubscriptions(redis);
   return redis;
+}
+
+/** After a reconnect ioredis subscribes again and drops the promise; closed before the answer, it would be an unhandled rejection. */
+function hearResubscriptions(redis: Redis): void {
+  const subscribe = redis.subscribe.bind(redis);
+  const heard = (...args: Parameters<typeof subscribe>): Promise<unknown> => {
+    const answer = subscribe(...args);
+    answer.catch(() => undefined);
+    return answer;
+  };
+  redis.subscribe = heard as typeof redis.subscribe;
 }
 
 /** Logs the loss and the return of a connection, and keeps `error` events from crashing the process. */
