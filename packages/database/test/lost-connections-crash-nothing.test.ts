@@ -167,8 +167,12 @@ describe('a server that is frozen', () => {
 describe('close', () => {
   it('waits for a query that runs', async () => {
     const database = createDatabase({ url: server.url, poolMax: 1 });
-    const work = sql<{ n: number }>`select pg_sleep(0.3), 7 as n`.execute(database.db);
-    await eventually(() => database.stats().connections === 1);
+    const { promise: running, resolve: run } = Promise.withResolvers<undefined>();
+    const work = database.db.connection().execute((connection) => {
+      run(undefined);
+      return sql<{ n: number }>`select pg_sleep(0.3), 7 as n`.execute(connection);
+    });
+    await running;
     const closed = database.close();
     expect((await work).rows[0]?.n).toBe(7);
     await closed;
