@@ -180,8 +180,12 @@ describe('close', () => {
 
   it('cuts a query that goes on for more than 3 s', async () => {
     const database = createDatabase({ url: server.url, poolMax: 1, statementTimeoutMs: 20_000 });
-    const work = failureOf(sql`select pg_sleep(15)`.execute(database.db));
-    await eventually(() => database.stats().connections === 1);
+    const { promise: running, resolve: run } = Promise.withResolvers<undefined>();
+    const work = failureOf(database.db.connection().execute((connection) => {
+      run(undefined);
+      return sql`select pg_sleep(15)`.execute(connection);
+    }));
+    await running;
     const startedAtMs = performance.now();
     await database.close();
     expect(performance.now() - startedAtMs).toBeLessThan(4000);
