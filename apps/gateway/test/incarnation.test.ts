@@ -14,7 +14,7 @@ describe('an incarnation in the registry', () => {
 
   const incarnationOf = (gaps: (GapReason | null)[] = [], renewIntervalMs = intervalMs, positionOf = () => '0-0', revision = 0): Incarnation => {
     const incarnation = new Incarnation({
-      redis, keys: keysOf(realm), address: '127.0.0.1:1', version: '1', renewIntervalMs, condemnAfterTicks: 3, epochGraceMs: 0,
+      redis, keys: keysOf(realm), address: '127.0.0.1:1', version: '1', renewIntervalMs, condemnAfterTicks: 3, epochGraceMs: 0, inboxRetentionMs: 60_000,
       position: positionOf, revision: () => revision, sockets: () => 0, draining: () => false,
       onLost: (gap) => { gaps.push(gap); },
       onRegistered: () => undefined,

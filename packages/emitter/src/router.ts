@@ -58,6 +58,8 @@ export interface Routed {
   repeated: boolean;
 }
 
+/** Place of the emitting incarnation in the script's arguments. */
+const fromIndex = 11;
 const idempotencyTtlMs = 600_000;
 const resendTtlMs = 60_000;
 
@@ -104,7 +106,8 @@ export class Router {
   async #try(args: Parameters<typeof routeScript.run>[2]): Promise<Routed> {
     const giveUpAt = performance.now() + this.#options.retryForMs;
     for (let attempt = 1; ; attempt += 1) {
-      const result = await this.#once(args);
+      // An incarnation may be replaced while an emission waits.
+      const result = await this.#once(args.with(fromIndex, this.#options.incarnation?.() ?? '') as unknown as typeof args);
       if (result.ok) return result.routed;
       const waitMs = Math.min(result.retryAfterMs, 50 * 2 ** Math.min(attempt, 5));
       if (performance.now() + waitMs > giveUpAt) {
@@ -134,7 +137,7 @@ export class Router {
   }
 
   #argumentsOf(emission: Emission): Parameters<typeof routeScript.run>[2] {
-    const { logWindowMs = 120_000, inboxRetentionMs = 60_000, epochGraceMs = 5000, incarnation } = this.#options;
+    const { logWindowMs = 120_000, inboxRetentionMs = 60_000, epochGraceMs = 5000 } = this.#options;
     const { idempotencyKey, lane, rooms, joined = [] } = emission;
     // A lane's counter already knows what was emitted; everything else gets a key before the first send, because the client
     // sends a command again when the connection breaks before its reply.
@@ -151,7 +154,7 @@ export class Router {
       emission.logged && emission.type === entryType.broadcast ? logWindowMs : 0,
       inboxRetentionMs,
       epochGraceMs,
-      incarnation?.() ?? '',
+      '',
       emission.everyone ? 'everyone' : 'rooms',
       rooms.length,
       ...rooms,

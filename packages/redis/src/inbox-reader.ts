@@ -38,6 +38,8 @@ export class InboxReader {
   #generation = 0;
   #failures = 0;
   #roundEndedAt = performance.now();
+  /** When a read last reached the end of the inbox, or a gap was told. */
+  #caughtUpAt = performance.now();
   #lastBrought = 0;
   #gate: { promise: Promise<void>; open: () => void } | null = openGate();
   #closed = false;
@@ -52,7 +54,7 @@ export class InboxReader {
     this.#next = position;
     this.#delivered = position;
     this.#generation += 1;
-    this.#roundEndedAt = performance.now();
+    this.#roundEndedAt = this.#caughtUpAt = performance.now();
     this.release();
   }
 
@@ -105,12 +107,17 @@ export class InboxReader {
   async #accept(reply: Reply, generation: number): Promise<Reply> {
     if (this.#gate) await this.#gate.promise;
     if (generation !== this.#generation) return null;
-    if (this.silentMs > this.#options.gapAfterMs) this.#options.onGap('reader-lag');
+    const now = performance.now();
+    if (now - this.#caughtUpAt > this.#options.gapAfterMs) {
+      this.#caughtUpAt = now;
+      this.#options.onGap('reader-lag');
+    }
     // The gap handler may have pointed the reader elsewhere.
     if (generation !== this.#generation) return null;
     this.#roundEndedAt = performance.now();
     const entries = reply?.[0]?.[1] ?? [];
     this.#lastBrought = entries.length;
+    if (entries.length < this.#options.entriesMax) this.#caughtUpAt = this.#roundEndedAt;
     this.#options.onRound?.(entries.length);
     const last = entries.at(-1);
     if (!last) return null;

@@ -19,6 +19,8 @@ export interface DirectoryOptions extends RoomBeliefOptions {
   redis: Redis;
   keys: RealmKeys;
   incarnation: () => string;
+  /** Realm-clock id up to which the inbox has been dealt with. */
+  position: () => string;
   socketsPerUserMax: number;
   onDead: () => void;
   onError: (error: unknown) => void;
@@ -78,7 +80,8 @@ export class Directory {
 
   /** Begins to write, for a registration that stands at `revision`. */
   open(revision: number): void {
-    this.#revision = revision;
+    // Never back: a batch that is still on its way from before must not pass for a newer one.
+    this.#revision = Math.max(this.#revision, revision);
     this.#acknowledged = revision;
     this.#open = true;
     this.#write();
@@ -86,6 +89,7 @@ export class Directory {
 
   /** Registers a connection and its rooms in one step. Rejects with `server/unavailable`; the outcome is undone then. */
   connect(operation: Connect): Promise<Registered> {
+    if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
     const rooms = operation.rooms as RoomName[];
     this.#pending.set(operation.socketId, rooms);
     this.#rooms.expect(rooms);
@@ -99,6 +103,14 @@ export class Directory {
     this.#pending.set(socketId, [...before, ...rooms]);
     this.#rooms.expect(rooms);
     await this.#ask({ op: 'enter', rooms: [...rooms] });
+  }
+
+  /** An emission lets a connection that is not complete join these rooms. */
+  expect(socketId: string, rooms: readonly RoomName[]): void {
+    const before = this.#pending.get(socketId);
+    if (!before) return;
+    this.#pending.set(socketId, [...before, ...rooms]);
+    this.#rooms.expect(rooms);
   }
 
   /** The connection is complete, or will never be: its rooms count no longer as having a member for its sake. */
@@ -177,14 +189,14 @@ export class Directory {
   }
 
   async #send(taken: Waiting[], rooms: RoomChange[]): Promise<void> {
-    const { redis, keys, incarnation, socketsPerUserMax } = this.#options;
+    const { redis, keys, incarnation, position, socketsPerUserMax } = this.#options;
     const generation = this.#generation;
     this.#revision += 1;
     const revision = this.#revision;
     // Room changes first: a removal that was decided before a connection must not undo what the connection adds.
     const operations = JSON.stringify([...rooms, ...taken.map(({ operation }) => operation)]);
     try {
-      const args = [keys.prefix, incarnation(), revision, socketsPerUserMax, operations] as const;
+      const args = [keys.prefix, incarnation(), revision, socketsPerUserMax, operations, position()] as const;
       const reply = await directoryScript.run(redis, [keys.clock], args);
       if (generation !== this.#generation || reply.state === 'dead') {
         refuse(taken);
@@ -203,8 +215,9 @@ export class Directory {
   #succeed(reply: Extract<DirectoryReply, { state: 'ok' }>, revision: number, taken: Waiting[], rooms: RoomChange[]): void {
     this.#acknowledged = revision;
     for (const { op, room } of rooms) {
-      if (op === 'add') this.#rooms.entered([room]);
+      if (op === 'add' || reply.kept.has(room)) this.#rooms.entered([room]);
       else this.#rooms.removed(room);
+      if (reply.kept.has(room)) this.#rooms.touch(room);
     }
     for (const { operation, resolve } of taken) {
       if ('rooms' in operation) this.#rooms.entered(operation.rooms);

@@ -19,6 +19,8 @@ export interface IncarnationOptions {
   epochGraceMs: number;
   /** Renewals that an incarnation may miss, seen by a reaper whose own contact was unbroken. */
   condemnAfterTicks: number;
+  /** How long inboxes keep entries, milliseconds. */
+  inboxRetentionMs: number;
   position: () => string;
   revision: () => number;
   sockets: () => number;
@@ -139,13 +141,17 @@ export class Incarnation {
     if (this.#stopped) return;
     try {
       if (!this.#registered) await this.#register('epoch');
-      const { redis, keys, position, revision, sockets, draining } = this.#options;
-      const args = [keys.prefix, this.#id, this.#epoch, position(), revision(), sockets(), draining() ? 1 : 0, newEpochId()] as const;
-      await this.#judge(await renewScript.run(redis, [keys.clock], args));
+      await this.#judge(await this.#askToRenew());
     } catch (error) {
       this.#others.clear();
       this.#options.onError(error, 'renew');
     }
+  }
+
+  #askToRenew(): Promise<Renewal> {
+    const { redis, keys, position, revision, sockets, draining, inboxRetentionMs } = this.#options;
+    const state = [position(), revision(), sockets(), draining() ? 1 : 0] as const;
+    return renewScript.run(redis, [keys.clock], [keys.prefix, this.#id, this.#epoch, ...state, newEpochId(), inboxRetentionMs]);
   }
 
   async #judge(renewal: Renewal): Promise<void> {
@@ -154,6 +160,8 @@ export class Incarnation {
         await this.#watch(renewal);
         return;
       case 'gapped':
+        // The mark goes first: what is marked after it was seen needs another healing. Without a reply the next renewal finds it again.
+        await this.#options.redis.srem(this.#options.keys.gapped, this.#id);
         this.#options.onGap('gapped');
         return;
       case 'dead':
@@ -173,10 +181,8 @@ export class Incarnation {
 
   async #registerAndRenew(gap: GapReason): Promise<void> {
     await this.#register(gap);
-    const { redis, keys, position, revision, sockets, draining } = this.#options;
-    const args = [keys.prefix, this.#id, this.#epoch, position(), revision(), sockets(), draining() ? 1 : 0, newEpochId()] as const;
     // A second loss in a row is left to the next tick.
-    const renewal = await renewScript.run(redis, [keys.clock], args);
+    const renewal = await this.#askToRenew();
     if (renewal.state === 'ok') await this.#watch(renewal);
     else this.#registered = false;
   }
@@ -218,14 +224,16 @@ export class Incarnation {
       const ticks = before?.renewals === renewals ? before.ticks + 1 : 0;
       this.#others.set(incarnation, { renewals, ticks });
       if (ticks < ticksMax) continue;
-      if (await condemnScript.run(redis, [keys.clock], [keys.prefix, incarnation, renewals])) this.#options.onCondemned(incarnation);
+      // It has renewed meanwhile, or somebody else condemned it: then it stands in `condemned` and is swept there.
+      if (!(await condemnScript.run(redis, [keys.clock], [keys.prefix, incarnation, renewals]))) continue;
+      this.#options.onCondemned(incarnation);
       await this.#sweep(incarnation);
     }
   }
 
   async #sweep(incarnation: string): Promise<void> {
     const { redis, keys } = this.#options;
-    while (!(await sweepScript.run(redis, [keys.clock], [keys.prefix, incarnation, sweepMax])));
+    while (!(await sweepScript.run(redis, [keys.clock], [keys.prefix, incarnation, sweepMax, incarnation === this.#id ? 'own' : 'dead'])));
   }
 }
 

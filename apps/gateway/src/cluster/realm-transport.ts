@@ -4,7 +4,7 @@ import type { Emitter } from '@skirmish/emitter';
 import type { Health, Logger, Metrics } from '@skirmish/observability';
 import { createReporter } from '@skirmish/observability';
 import type { CharacterId, IncarnationId, RealmId, RoomName, ZoneId } from '@skirmish/protocol';
-import { parseRoom, roomOf } from '@skirmish/protocol';
+import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader } from '@skirmish/redis';
 import { createAdapterRedis, createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
@@ -72,7 +72,7 @@ class Transport implements RealmTransport {
   readonly #inside: TransportInside;
   readonly #incarnation: Incarnation;
   readonly #directory: Directory;
-  readonly #fence = new SocketFence();
+  readonly #fence = new SocketFence((socketId, rooms) => { this.#directory.expect(socketId, rooms.filter(isRoomName)); });
   readonly #sockets: RegisteredSockets;
   readonly #adapterRedis: AdapterRedis;
   readonly #router: Router;
@@ -235,6 +235,7 @@ class Transport implements RealmTransport {
       lingerMs,
       socketsPerUserMax: options.socketsPerUserMax,
       incarnation: () => this.#incarnation.id,
+      position: () => this.reader.position,
       hasMembers: (room) => this.#nsp?.adapter.rooms.has(room) ?? false,
       onDead: () => { void this.#incarnation.renew(); },
       onError: (error) => { report('transport:directory-error', { realm }, { err: messageOf(error) }); },

@@ -1,4 +1,5 @@
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
+import { luaPassSeatOn } from './directory-script.ts';
 
 /** What the registry knows of one incarnation; version 1 of the record. */
 export interface RegistryRecord {
@@ -70,6 +71,7 @@ export const renewScript = defineScript<
     sockets: number,
     draining: 0 | 1,
     newEpochId: string,
+    inboxRetentionMs: number,
   ],
   Renewal
 >({
@@ -85,13 +87,17 @@ local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 ${luaReadClock}
 local posMs, posSeq = string.match(ARGV[4], '^(%d+)-(%d+)$')
 local clockMs, clockSeq = tonumber(clock[1] or '0'), tonumber(clock[2] or '0')
-if tonumber(posMs) > clockMs or (tonumber(posMs) == clockMs and tonumber(posSeq) > clockSeq) then
-  redis.call('HSET', K .. 'clock', 'ms', posMs, 'seq', posSeq)
+local ahead = tonumber(posMs) > clockMs or (tonumber(posMs) == clockMs and tonumber(posSeq) > clockSeq)
+-- Somebody may have emitted since, and the clock follows the time: what was delivered lately is in the inbox, or was never written here.
+local inbox = K .. 'inbox:' .. incarnation
+local gone = tonumber(posMs) > nowMs - tonumber(ARGV[9]) / 2 and redis.call('EXISTS', inbox) == 1 and #redis.call('XRANGE', inbox, ARGV[4], ARGV[4]) == 0
+if ahead or gone then
+  if ahead then redis.call('HSET', K .. 'clock', 'ms', posMs, 'seq', posSeq) end
   redis.call('SET', K .. 'epoch', ARGV[8] .. ' ' .. string.format('%.0f', nowMs))
   return { 'lost' }
 end
 if tonumber(redis.call('HGET', K .. 'revisions', incarnation) or '-1') < tonumber(ARGV[5]) then return { 'stale' } end
-if redis.call('SREM', K .. 'gapped', incarnation) == 1 then return { 'gapped' } end
+if redis.call('SISMEMBER', K .. 'gapped', incarnation) == 1 then return { 'gapped' } end
 if redis.call('EXISTS', K .. 'inbox:' .. incarnation) == 0 then return { 'stale' } end
 local record = cjson.decode(encoded)
 record.renewedAtMs, record.renewals, record.complete = nowMs, record.renewals + 1, 1
@@ -157,10 +163,12 @@ return 1`,
  * Removes up to `max` directory entries and `max` sockets of an incarnation; true when nothing is left.
  * Short steps, so that Redis serves others between them; a sweeper that dies is followed by another one.
  */
-export const sweepScript = defineScript<readonly [prefix: string, incarnation: string, max: number], boolean>({
+export const sweepScript = defineScript<readonly [prefix: string, incarnation: string, max: number, whose: 'own' | 'dead'], boolean>({
   name: 'sweep',
   lua: `
 local K, incarnation, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if ARGV[4] == 'dead' and redis.call('HEXISTS', K .. 'gateways', incarnation) == 1 then return 1 end
+${luaPassSeatOn}
 local rooms = redis.call('SPOP', K .. 'rooms-of:' .. incarnation, max)
 for _, room in ipairs(rooms) do redis.call('SREM', K .. 'room:' .. room, incarnation) end
 local sockets = redis.call('HRANDFIELD', K .. 'sockets-of:' .. incarnation, max, 'WITHVALUES')
@@ -170,7 +178,10 @@ for i = 1, #sockets, 2 do
   redis.call('HDEL', entry.userKey, socketId)
   if entry.zoneKey ~= '' then
     local seat = redis.call('HGET', entry.zoneKey, entry.characterId)
-    if seat and cjson.decode(seat).socketId == socketId then redis.call('HDEL', entry.zoneKey, entry.characterId) end
+    if seat and cjson.decode(seat).socketId == socketId then
+      redis.call('HDEL', entry.zoneKey, entry.characterId)
+      passSeatOn(entry)
+    end
   end
 end
 if #rooms == max or #sockets == 2 * max then return 0 end

@@ -65,7 +65,9 @@ export class RoomBelief {
 
   removed(room: RoomName): void {
     this.#believed.delete(room);
-    this.#uncertain.delete(room);
+    // Touched while the write was under way: an emission may have entered it since.
+    if (this.#dirty.has(room)) this.#uncertain.add(room);
+    else this.#uncertain.delete(room);
   }
 
   /** A write of these entries has no known outcome. */

@@ -40,6 +40,13 @@ export class SocketFence {
   #closing: Socket[] = [];
   #timer: NodeJS.Timeout | null = null;
 
+  readonly #onJoin: (socketId: string, rooms: readonly string[]) => void;
+
+  /** `onJoin` is told of rooms that a connection will be in once it is complete. */
+  constructor(onJoin: (socketId: string, rooms: readonly string[]) => void) {
+    this.#onJoin = onJoin;
+  }
+
   attach(nsp: Namespace): void {
     this.#nsp = nsp;
   }
@@ -65,9 +72,10 @@ export class SocketFence {
   /** The socket has joined its rooms: hands over what came meanwhile, in order, before anything that the reader brings from now on. */
   complete(socket: Socket, readerPosition: string): void {
     const gate = this.#gates.get(socket.id);
-    if (!gate) return;
     this.#gates.delete(socket.id);
-    if (gate.void) {
+    // Not a member for one moment: it would hear what comes after the gap. Without a gate (given up meanwhile) nothing was kept for it.
+    if (!gate || gate.void) {
+      this.#nsp?.adapter.delAll(socket.id);
       this.#close([socket]);
       return;
     }
@@ -111,7 +119,7 @@ export class SocketFence {
 
   #keep(message: ClusterMessage, id: string): void {
     const { data } = message as unknown as { data: Targeted };
-    for (const gate of this.#gates.values()) {
+    for (const [socketId, gate] of this.#gates) {
       if (gate.void || (gate.position !== '' && compareStreamIds(id, gate.position) <= 0) || !isMeant(data, gate.rooms)) continue;
       if (gate.ring.length >= ringEntriesMax) {
         gate.void = true;
@@ -121,7 +129,10 @@ export class SocketFence {
       // The local delivery that follows appends the position to the packet's own array: keep another one.
       const kept = data.packet ? { ...data, packet: { data: [...data.packet.data] as [string, object] } } : data;
       gate.ring.push({ type: message.type, id, data: kept });
-      if (message.type === MessageType.SOCKETS_JOIN) for (const room of data.rooms ?? []) gate.rooms.add(room);
+      if (message.type === MessageType.SOCKETS_JOIN) {
+        for (const room of data.rooms ?? []) gate.rooms.add(room);
+        this.#onJoin(socketId, data.rooms ?? []);
+      }
       if (message.type === MessageType.SOCKETS_LEAVE) for (const room of data.rooms ?? []) gate.rooms.delete(room);
     }
   }
