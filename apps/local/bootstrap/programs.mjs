@@ -18,13 +18,18 @@ export function run(command, args, { cwd, env, what }) {
     child.once('error', (error) => reject(new Trouble(`${what} failed: ${command} cannot be run (${error.message}).`)));
     child.once('close', (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(new Trouble(`${reasonOf(output, what, code ?? signal)}\n${lastLines(output)}`));
+      else reject(new Trouble(sentenceOf(output, what, code ?? signal)));
     });
   });
 }
 
+function sentenceOf(output, what, code) {
+  // Its wording breaks lines anywhere.
+  if (/ENOSPC|no\s+space\s+left\s+on\s+device/i.test(output)) return `${what} failed: the disk is full. Free some space and start again.`;
+  return `${reasonOf(output, what, code)}\n${lastLines(output)}`;
+}
+
 function reasonOf(output, what, code) {
-  if (/ENOSPC|no space left on device/i.test(output)) return `${what} failed: the disk is full.`;
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ECONNRESET|network/i.test(output)) return `${what} failed: the package registry cannot be reached.`;
   if (/EACCES|EPERM|permission denied/i.test(output)) return `${what} failed: a folder may not be written; does another user own files of this clone?`;
   return `${what} failed (${code}).`;

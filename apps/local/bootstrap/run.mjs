@@ -50,6 +50,13 @@ function fromPs(pid) {
   return [program, above];
 }
 
+function sentenceOf(error) {
+  if (error instanceof Trouble) return error.message;
+  if (error.code === 'ENOSPC') return 'The disk is full: free some space and start again.';
+  if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) return `${error.path ?? root} may not be written; does this clone belong to another user?`;
+  return error.stack;
+}
+
 async function main([name, ...args]) {
   if (Number.parseInt(process.versions.node, 10) < nodeMin) throw new Trouble(`Node ${nodeMin} or newer is needed to begin; this is ${process.version}.`);
   if (!['linux', 'darwin'].includes(process.platform)) throw new Trouble(`Linux or macOS is needed; on Windows use WSL.`);
@@ -61,7 +68,6 @@ async function main([name, ...args]) {
 }
 
 main(process.argv.slice(2)).catch((error) => {
-  const known = error instanceof Trouble ? error.message : error.code === 'ENOSPC' ? 'The disk is full.' : error.stack;
-  process.stderr.write(`${known}\n`);
+  process.stderr.write(`${sentenceOf(error)}\n`);
   process.exitCode = error.exitCode ?? 1;
 });
