@@ -4,6 +4,7 @@ import { roomOf } from '@skirmish/protocol';
 import { compareStreamIds, createRedis, InboxReader, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, services, timePasses, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Directory } from '../src/cluster/directory.ts';
 import { Incarnation } from '../src/cluster/incarnation.ts';
 import type { GapReason } from '../src/cluster/incarnation.ts';
 import { joinAs, startBareGateway } from './_bare-gateway.ts';
@@ -159,22 +160,22 @@ describe('races of the transport', () => {
   it('a connection refused while the gateway is not registered leaves nothing behind', async () => {
     const keys = keysOf(realm);
     const user = roomOf.user('r7' as UserId);
-    await using gateway = await startBareGateway(services().redisUrl, realm, { renewIntervalMs: 60_000 });
-    await redis.del(keys.epoch);
-    const connect = () => gateway.transport.connect({ socketId: 's7', userId: 'r7' as UserId, characterId: null, device: '', rooms: [user], zone: null, tokenExpiresAtMs: 0, connectedAtMs: 1 });
-    const results: string[] = [];
-    const inside = gateway.transport as unknown as { drain(): void };
-    inside.drain(); // renews: lost, registers anew
-    await eventually(() => !(gateway.transport.stats() as { registered: boolean }).registered, { intervalMs: 0 });
-    await connect().then(() => results.push('taken'), () => results.push('refused'));
-    await eventually(() => (gateway.transport.stats() as { registered: boolean }).registered);
-    expect(results).toEqual(['refused']);
-    // Any later look at the room writes it for nobody.
-    const other = await joinAs(gateway.url, 'r7');
-    other.close();
-    await timePasses(3000, 'the time of the race');
-    expect((gateway.transport.stats() as { directory: object }).directory).toMatchObject({ pending: 0 });
+    const incarnation = incarnationOf();
+    await incarnation.start();
+    const directory = new Directory({
+      redis, keys, incarnation: () => incarnation.id, position: () => '0-0', hasMembers: () => false, lingerMs: 0, socketsPerUserMax: 5,
+      onDead: () => undefined, onError: (error) => { throw error; },
+    });
+    const entry = { op: 'connect', socketId: 's7', rooms: [user], userKey: keys.user('r7' as UserId), record: '{}', zoneKey: '', characterId: '' } as const;
+    await expect(directory.connect({ ...entry, rooms: [...entry.rooms] })).rejects.toMatchObject({ code: 'server/unavailable' });
+    directory.open(0);
+    // Any later look at the room would write it for nobody.
+    directory.touch(user);
+    await directory.flush();
+    expect(directory.size).toEqual({ rooms: 0, pending: 0, waiting: 0 });
     expect(await redis.smembers(keys.room(user))).toEqual([]);
+    directory.close();
+    await incarnation.stop();
   });
 
   it('a connection that completes after a gap hears nothing critical any more', async () => {
