@@ -25,6 +25,7 @@ describe.each([
   ['frozen', async () => { redis.pause(); }, async () => { redis.resume(); }],
 ])('while Redis is %s', (what, goAway, comeBack) => {
   it('sockets stay, own answers are quick, commands are refused with a hint, and afterwards they work', async () => {
+    await eventually(async () => (await fetch(`${gateway.url}/readyz`)).ok, { timeoutMs: 15_000, what: 'readiness' });
     using client = await join(gateway, 'p1');
     using other = await join(gateway, 'p2');
     await goAway();
