@@ -88,13 +88,14 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     expect(await isPortFree(port)).toBe(true);
   });
 
-  it('uses the gateways that it is told, from the next request on', async () => {
+  it('uses the gateways that it is told, within a moment', async () => {
     const [a, b] = await backends('a', 'b');
     const { url, balancer } = await start([a?.port ?? 0]);
     expect(await (await fetch(url)).text()).toBe('a');
     balancer.use([b?.port ?? 0]);
-    await eventually(async () => (await (await fetch(url)).text()) === 'b');
-    expect(await (await fetch(url)).text()).toBe('b');
+    // An old worker of nginx still answers on the connections that it has, until these are idle.
+    const answers = (): Promise<string[]> => Promise.all(Array.from({ length: 5 }, async () => (await fetch(url)).text()));
+    await eventually(async () => expect(await answers()).toEqual(['b', 'b', 'b', 'b', 'b']));
   });
 });
 
