@@ -1,6 +1,7 @@
 export { checkDuplicates } from './duplicates.ts';
 export { checkEnvironmentExample, namesInExample } from './environment-example.ts';
 export { checkImportCycles } from './import-cycles.ts';
+export { checkInboxWriters } from './inbox-writers.ts';
 export { checkLayout, checkProcessFiles, checkReadmes } from './layout.ts';
 export { checkLockFile, checkMachineTraces, checkTests } from './repository-hygiene.ts';
 export { checkCommandTable, checkPackageTable, checkReadmePaths, checkSeedFileMap } from './root-readme.ts';
