@@ -185,6 +185,17 @@ describe('a zone of several gateways', () => {
           expect(answers.filter(({ kind }) => kind !== 'stale').map(({ at }) => at)).toEqual([newest]);
         }
       }),
+      // Found at random: the newest session goes, and its gateway has an older one than another gateway.
+      {
+        numRuns: 300,
+        examples: [[[
+          { gateway: 0, socket: 0, what: 'enter' },
+          { gateway: 1, socket: 0, what: 'enter' },
+          { gateway: 0, socket: 4, what: 'enter' },
+          { gateway: 0, socket: 0, what: 'talk' },
+          { gateway: 0, socket: 4, what: 'leave' },
+        ]]],
+      },
     );
   });
 });

@@ -101,7 +101,7 @@ export class ZoneState {
   receive(publication: Publication, nowMs: number): void {
     const { from } = publication;
     this.#heardAtMs.set(from, nowMs);
-    for (const character of publication.entered) this.#appeared(character, from);
+    for (const character of publication.entered) this.#appeared(character, from, nowMs);
     for (const [id, x, y, facing] of publication.moved) {
       const known = this.#known.get(id);
       if (known?.owner !== from) continue;
@@ -182,7 +182,7 @@ export class ZoneState {
     this.#forGateways.enter(id);
   }
 
-  #appeared(character: ClaimedCharacter, from: IncarnationId): void {
+  #appeared(character: ClaimedCharacter, from: IncarnationId, nowMs: number): void {
     const id = character.characterId;
     const known = this.#known.get(id);
     if (known?.owner === here && !this.#yields(known, character, from)) return;
@@ -191,6 +191,9 @@ export class ZoneState {
     this.#known.set(id, { ...character, owner: from });
     if (known) this.#forClients.move(id);
     else this.#forClients.enter(id);
+    // The owner's newest session may have gone and left an older one in control than the one that waits here.
+    const waiting = this.#claimants.get(id)?.at(-1);
+    if (waiting && waiting.connectedAtMs > character.claimMs) this.#claim(id, nowMs);
   }
 
   /** Equal claims need one winner that both sides agree on. */
