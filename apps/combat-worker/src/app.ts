@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase, type Database, isInfrastructureError, pendingMigrations } from '@skirmish/database';
+import { assertMigrated, createDatabase, type Database, isInfrastructureError } from '@skirmish/database';
 import { createEmitter } from '@skirmish/emitter';
 import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import type { RealmId } from '@skirmish/protocol';
@@ -61,7 +61,7 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
     stops: [],
   };
   try {
-    await Promise.all([whenReady(parts.redis), whenReady(parts.queueRedis), assertSchema(parts.database)]);
+    await Promise.all([whenReady(parts.redis), whenReady(parts.queueRedis), assertMigrated(parts.database)]);
     shutdown.step('lanes', 6_000, () => Promise.all(parts.stops.map((stop) => stop())));
     await Promise.all(config.realms.map((realm) => startRealm(parts, realm as RealmId)));
     const server = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics });
@@ -110,12 +110,6 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   await worker.ready();
   const reachable = (): boolean => sweeper.healthy && redis.status === 'ready' && queueRedis.status === 'ready';
   health.register(`realm ${realm}`, () => ({ ok: reachable(), reason: 'Redis or Postgres is away', details: worker.stats() }), { graceMs: 5_000 });
-}
-
-/** A worker of a newer release must not meet the tables of an older one. */
-async function assertSchema(database: Database): Promise<void> {
-  const pending = await pendingMigrations(database);
-  if (pending.length > 0) throw new Error(`the database lacks the migrations ${pending.join(', ')}: run them first`);
 }
 
 async function disconnect({ database, redis, queueRedis }: Parts): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase, type Database, isInfrastructureError, pendingMigrations } from '@skirmish/database';
+import { assertMigrated, createDatabase, type Database, isInfrastructureError } from '@skirmish/database';
 import { createEmitter } from '@skirmish/emitter';
 import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import type { RealmId } from '@skirmish/protocol';
@@ -56,7 +56,7 @@ export async function createModerationWorker(config: ModerationWorkerConfig, ove
     stops: [],
   };
   try {
-    await Promise.all([whenReady(parts.redis), assertSchema(parts.database)]);
+    await Promise.all([whenReady(parts.redis), assertMigrated(parts.database)]);
     shutdown.step('lanes', 6_000, () => Promise.all(parts.stops.map((stop) => stop())));
     await Promise.all(config.realms.map((realm) => startRealm(parts, realm as RealmId)));
     const server = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics });
@@ -87,7 +87,7 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
     concurrency: config.concurrency,
     lockMs: config.laneLockMs,
     step: (command, signal) => jobs[command.kind](context, command, signal),
-    isInfrastructureError: isInfrastructureError,
+    isInfrastructureError,
     onDead: (command, error) => giveUp(context, command, error),
     logger,
     metrics,
@@ -95,12 +95,6 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   parts.stops.push(() => worker.close(5_000));
   await worker.ready();
   health.register(`realm ${realm}`, () => ({ ok: redis.status === 'ready', reason: 'Redis is away', details: worker.stats() }), { graceMs: 5_000 });
-}
-
-/** A worker of a newer release must not meet the tables of an older one. */
-async function assertSchema(database: Database): Promise<void> {
-  const pending = await pendingMigrations(database);
-  if (pending.length > 0) throw new Error(`the database lacks the migrations ${pending.join(', ')}: run them first`);
 }
 
 async function disconnect({ database, redis }: Parts): Promise<void> {

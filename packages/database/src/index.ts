@@ -6,7 +6,7 @@ export { isInfrastructureError, toRejection } from './errors.ts';
 export { json } from './json.ts';
 export { loadPlayer, type Player, type PlayerCharacter, type PlayerQuery, type PlayerZone, type Sanction } from './load-player.ts';
 export { loadWorld, type Portal, type World } from './load-world.ts';
-export { migrate, MigrationError, pendingMigrations, type MigrateOptions } from './migrate.ts';
+export { assertMigrated, migrate, MigrationError, pendingMigrations, type MigrateOptions } from './migrate.ts';
 export type { Migration } from './migrations/migration.ts';
 export { UnsafeIntegerError } from './parse-columns.ts';
 export type { ChatStatus, CombatStatus, Row, SanctionKind, Schema, Verdict } from './schema.ts';

@@ -127,3 +127,9 @@ export const migrate = async (database: Database, options: MigrateOptions = {}):
     options.logger?.info({ migration: name, tookMs: Math.round(performance.now() - startedAtMs) }, 'schema migrated');
   }
 };
+
+/** Rejects with the names of the migrations that are missing: a process of a newer release must not meet the tables of an older one. */
+export async function assertMigrated(database: Database): Promise<void> {
+  const pending = await pendingMigrations(database);
+  if (pending.length > 0) throw new Error(`the database lacks the migrations ${pending.join(', ')}: run them first`);
+}
