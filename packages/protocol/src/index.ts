@@ -1,4 +1,14 @@
 export { type Acknowledgement, accepted, type Refusal, refusalSchema, refused } from './acknowledgement.ts';
+export {
+  type BackendEventData,
+  type BackendEventName,
+  backendEventNames,
+  backendEvents,
+  type BackendRecord,
+  type DisconnectReason,
+  disconnectReasons,
+  parseBackendRecord,
+} from './backend-events.ts';
 export { type Emote, emotes } from './character.ts';
 export { type Channel, type ChannelKind, channelSchema, type ChatMessage, chatMessageSchema } from './chat.ts';
 export { chatTextSchema } from './chat-text.ts';

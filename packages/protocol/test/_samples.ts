@@ -9,10 +9,10 @@ export interface Sample {
 }
 
 /** All samples of one kind, with the objects that stand for long texts and for bytes replaced. */
-export function samplesOf(kind: 'valid' | 'invalid' | 'answers' | 'received'): Sample[] {
+export function samplesOf(kind: 'valid' | 'invalid' | 'answers' | 'received' | 'backend'): Sample[] {
   return foldersOf(kind).flatMap((folder) =>
     readdirSync(new URL(`${kind}/${folder}/`, root)).map((name) => ({
-      event: folder.replace('.', ':'),
+      event: nameOf(kind, folder),
       file: `${kind}/${folder}/${name}`,
       content: expand(JSON.parse(readFileSync(new URL(`${kind}/${folder}/${name}`, root), 'utf8'))),
     })),
@@ -22,8 +22,11 @@ export function samplesOf(kind: 'valid' | 'invalid' | 'answers' | 'received'): S
 /** The events that have a folder of this kind, sorted. */
 export const eventsWithSamples = (kind: Parameters<typeof samplesOf>[0]): string[] =>
   foldersOf(kind)
-    .map((folder) => folder.replace('.', ':'))
+    .map((folder) => nameOf(kind, folder))
     .sort();
+
+/** Events between clients and gateways have a colon, which some file systems do not know. */
+const nameOf = (kind: string, folder: string): string => (kind === 'backend' ? folder : folder.replace('.', ':'));
 
 const foldersOf = (kind: string): string[] => readdirSync(new URL(`${kind}/`, root));
 

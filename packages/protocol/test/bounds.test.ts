@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { clientEventNames, clientEvents, serverEventNames, serverEvents } from '../src/index.ts';
+import { backendEventNames, backendEvents, clientEventNames, clientEvents, serverEventNames, serverEvents } from '../src/index.ts';
 import { walk } from './_schemas.ts';
 
 /** What must stand in the same pipe as a schema, and for lists before it. */
@@ -34,6 +34,10 @@ describe('[PAY3] every string, list and number has a limit', () => {
 
   it.each(serverEventNames)('in the event %s', (event) => {
     expect(unboundedIn(serverEvents[event].schema)).toEqual([]);
+  });
+
+  it.each(backendEventNames)('in the backend event %s', (event) => {
+    expect(unboundedIn(backendEvents[event])).toEqual([]);
   });
 });
 

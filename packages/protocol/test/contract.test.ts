@@ -3,14 +3,19 @@ import { describe, expect, it } from 'vitest';
 
 import { combatEndedSchema } from '../src/combat-events.ts';
 import {
+  type BackendEventName,
+  backendEventNames,
+  backendEvents,
   characterStatuses,
   clientEventNames,
   clientEvents,
   combatActionKinds,
   defaultRateOf,
+  disconnectReasons,
   emotes,
   isClientEventName,
   isServerEventName,
+  parseBackendRecord,
   parseClientPayload,
   parseServerPayload,
   presenceSchema,
@@ -49,6 +54,11 @@ describe('the document and the code', () => {
     expect(deliveryClass).toBe(serverEvents[event].class);
   });
 
+  it('name the same backend events with the same fields', () => {
+    const written = rowsUnder('backend event').map(([event = '', data = '']) => [event, formsIn(data)]);
+    expect(written.sort()).toEqual(backendEventNames.map((event): [string, string[][]] => [event, formsOf(backendEvents[event])]).sort());
+  });
+
   it('[REF1] have the same refusals', () => {
     const inCode = refusalCodes.map((code) => {
       const { retry, retryAfterMs, closes, status, message } = refusals[code];
@@ -84,6 +94,7 @@ describe('the document and the code', () => {
     expect(valuesOf('CHR7')).toEqual(emotes);
     expect(valuesOf('CMB2').slice(-combatActionKinds.length)).toEqual(combatActionKinds);
     expect(valuesOf('CMB9')).toEqual(combatEndedSchema.entries.outcome.options);
+    expect(disconnectReasons.filter((reason) => !valuesOf('BCK5').includes(reason))).toEqual([]);
     expect(valuesOf('MOD1').slice(0, sanctionKinds.length)).toEqual(sanctionKinds);
     expect(valuesOf('PRS2').slice(-presenceSchema.entries.status.options.length)).toEqual(presenceSchema.entries.status.options);
   });
@@ -101,6 +112,7 @@ describe('the samples and the code', () => {
     expect(eventsWithSamples('invalid')).toEqual([...clientEventNames].sort());
     expect(eventsWithSamples('answers')).toEqual([...clientEventNames].sort());
     expect(eventsWithSamples('received')).toEqual([...serverEventNames].sort());
+    expect(eventsWithSamples('backend')).toEqual([...backendEventNames].sort());
   });
 
   it.each(samplesOf('valid'))('[PAY1] $file is accepted as it is', ({ event, content }) => {
@@ -122,6 +134,16 @@ describe('the samples and the code', () => {
   it.each(samplesOf('received'))('$file is an event as it is', ({ event, content }) => {
     if (!isServerEventName(event)) throw new Error(`no event ${event}`);
     expect(parseServerPayload(event, content)).toEqual(content);
+  });
+
+  it.each(samplesOf('backend'))('[BCK1] $file is a record as it is, and not without one of its fields', ({ event, content }) => {
+    const record = content as { type: BackendEventName; data: Record<string, unknown> };
+    expect(record.type).toBe(event);
+    expect(parseBackendRecord(content)).toEqual(content);
+    for (const field of Object.keys(record).concat('data')) expect(parseBackendRecord({ ...record, [field]: undefined })).toBeNull();
+    for (const field of Object.keys(record.data).filter((name) => name !== 'untilMs')) {
+      expect(parseBackendRecord({ ...record, data: { ...record.data, [field]: undefined } })).toBeNull();
+    }
   });
 });
 

@@ -22,6 +22,10 @@ export interface RealmKeys {
   /** Hash: incarnation → revision of its directory entries. */
   readonly revisions: string;
   readonly backendEvents: string;
+  /** Bounded list of the webhooks that were given up, newest first. */
+  readonly webhooksDead: string;
+  /** Names the address that wants no more webhooks. */
+  readonly webhooksDisabled: string;
   /** Prefix of the adapter's own Pub/Sub channels (requests between gateways). */
   readonly adapterChannels: string;
   /** Prefix that BullMQ puts before its keys. */
@@ -67,6 +71,8 @@ export function keysOf(realm: RealmId): RealmKeys {
     gapped: `${prefix}gapped`,
     revisions: `${prefix}revisions`,
     backendEvents: `${prefix}backend-events`,
+    webhooksDead: `${prefix}webhooks-dead`,
+    webhooksDisabled: `${prefix}webhooks-disabled`,
     adapterChannels: `${prefix}io`,
     queuePrefix: `${prefix}q`,
     room: (room) => `${prefix}room:${room}`,

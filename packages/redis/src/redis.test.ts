@@ -29,6 +29,7 @@ describe('key names', () => {
     const keys = keysOf('main' as RealmId);
     const names = [
       keys.clock, keys.epoch, keys.gateways, keys.incomplete, keys.condemned, keys.gapped, keys.revisions, keys.backendEvents, keys.adapterChannels,
+      keys.webhooksDead, keys.webhooksDisabled,
       keys.queuePrefix, keys.room('zone:a' as RoomName), keys.roomsOf('i' as never), keys.socketsOf('i' as never), keys.inbox('i' as never),
       keys.log('zone:a' as RoomName), keys.roster('a' as ZoneId), keys.user('u' as UserId), keys.session('p'), keys.revoked('u' as UserId), keys.limit('l'),
       keys.volatile('zone:a' as RoomName), keys.command('u' as UserId, 'chat:send', '1'), keys.emitted('k'), keys.laneEmitted('l'), keys.lane('q', 'k'),
