@@ -1,5 +1,6 @@
 import { type ConfigValues, decimal, defineConfig, integer, list, optional, text, variables } from '@skirmish/config';
 import * as v from 'valibot';
+import { isAddressOrNetwork } from './connection/client-address.ts';
 
 /** An origin as browsers send it: scheme, host and port, without a path and never `*`. */
 const originSchema = v.pipe(
@@ -24,6 +25,30 @@ export const config = defineConfig({
       example: 'https://game.example.com',
     }),
   ),
+  trustedProxies: optional(
+    list('TRUSTED_PROXIES', {
+      description: 'Load balancers whose X-Forwarded-For names the client; without it all their clients count as one address',
+      item: v.pipe(v.string(), v.maxLength(64), v.check(isAddressOrNetwork)),
+      expectsItems: 'addresses or networks such as 10.0.0.0/8,',
+      countMax: 100,
+      developmentDefault: '127.0.0.0/8,::1',
+      example: '10.0.0.0/8',
+    }),
+  ),
+  handshakesPerAddressPerSecond: integer('HANDSHAKES_PER_ADDRESS_PER_SECOND', {
+    description: 'New connections of one client address per second, saved up for five seconds; more are asked to come back',
+    min: 1,
+    max: 100_000,
+    default: 50,
+    developmentDefault: 5_000,
+  }),
+  forwardedPerAddressPerSecond: integer('FORWARDED_PER_ADDRESS_PER_SECOND', {
+    description: 'Requests of one client address per second that are passed on to the gateway of their session, saved up for five seconds',
+    min: 1,
+    max: 100_000,
+    default: 1_000,
+    developmentDefault: 20_000,
+  }),
   internalHost: variables.internalHost,
   internalPort: variables.internalPort,
   redisUrl: variables.redisUrl,
