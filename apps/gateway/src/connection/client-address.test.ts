@@ -1,9 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createClientAddress, isAddressOrNetwork } from './client-address.ts';
 
 const of = (trusted: readonly string[], remoteAddress: string | undefined, forwardedFor?: string | string[]): string =>
-  createClientAddress(trusted)({ headers: { 'x-forwarded-for': forwardedFor } as never, socket: { remoteAddress } as never });
+  createClientAddress(trusted)({ headers: { 'x-forwarded-for': forwardedFor }, socket: { remoteAddress } } as IncomingMessage);
 
 describe('the address of a client', () => {
   it('is the peer when that is no trusted proxy, whatever the header says', () => {
