@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createClientAddress, isAddressOrNetwork } from './client-address.ts';
 
 const of = (trusted: readonly string[], remoteAddress: string | undefined, forwardedFor?: string | string[]): string =>
-  createClientAddress(trusted)({ headers: { 'x-forwarded-for': forwardedFor }, socket: { remoteAddress } } as IncomingMessage);
+  createClientAddress(trusted)({ headers: { 'x-forwarded-for': forwardedFor }, socket: { remoteAddress } });
 
 describe('the address of a client', () => {
   it('is the peer when that is no trusted proxy, whatever the header says', () => {

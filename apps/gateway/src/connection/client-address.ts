@@ -1,11 +1,16 @@
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+
+/** What is read of a request. */
+interface Asking {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
 
 /**
  * The address that limits count for a request: an IPv4 address, or the /64 network of an IPv6 address, since whoever has one
  * address of it has all of them. Never throws; `unknown` when the connection is gone.
  */
-export type ClientAddress = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => string;
+export type ClientAddress = (request: Asking) => string;
 
 /** More hops than any real chain of proxies; what stands before them is not looked at. */
 const hopsMax = 16;
@@ -52,7 +57,7 @@ function blockListOf(trusted: readonly string[]): BlockList {
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
 
-function forwardedFor(headers: IncomingMessage['headers']): string {
+function forwardedFor(headers: Asking['headers']): string {
   const value = headers['x-forwarded-for'];
   return Array.isArray(value) ? value.join(',') : (value ?? '');
 }
