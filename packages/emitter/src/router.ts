@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RealmId, RoomName } from '@skirmish/protocol';
 import { namespaceOf, Rejection } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
-import { keysOf } from '@skirmish/redis';
+import { keysOf, RedisSilentError } from '@skirmish/redis';
 import type { EntryType, RouteRefusal } from './route-script.ts';
 import { entryType, routeScript } from './route-script.ts';
 
@@ -110,7 +110,8 @@ export class Router {
       const result = await this.#once(args.with(fromIndex, this.#options.incarnation?.() ?? '') as unknown as typeof args);
       if (result.ok) return result.routed;
       const waitMs = Math.min(result.retryAfterMs, 50 * 2 ** Math.min(attempt, 5));
-      if (performance.now() + waitMs > giveUpAt) {
+      // A breaker stands for "not now": who has one wants to be refused at once.
+      if (performance.now() + waitMs > giveUpAt || result.cause instanceof RedisSilentError) {
         throw new Rejection('server/unavailable', { cause: result.cause, retryAfterMs: Math.ceil(result.retryAfterMs) });
       }
       await delay(waitMs);

@@ -14,6 +14,8 @@ export interface AdapterRedisSettings extends Omit<RedisSettings, 'role'> {
 /** The client that the Socket.IO adapter gets, with the means to end its connections at once. */
 export interface AdapterRedis {
   readonly client: Redis;
+  /** Status of each connection, under its name in `CLIENT LIST`. */
+  states(this: void): Record<string, string>;
   /** Ends the adapter's reader and subscriber without waiting for a parked read. */
   close(this: void): void;
 }
@@ -42,6 +44,7 @@ export function createAdapterRedis(settings: AdapterRedisSettings): AdapterRedis
     });
   return {
     client,
+    states: () => Object.fromEntries([client, ...duplicates].map(({ options, status }) => [options.connectionName ?? '', status])),
     close: () => {
       for (const duplicate of duplicates) duplicate.disconnect();
       client.disconnect();

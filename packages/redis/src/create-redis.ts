@@ -27,13 +27,14 @@ export interface RedisSettings {
   commandTimeoutMs?: number;
   /**
    * A connection that waits for an answer and hears nothing for so long is opened anew, milliseconds: the only cure of a half-open
-   * one. Default 5,000; for `worker` 12,000, because it blocks up to 10,000. Not for `subscriber`.
+   * one. Default 5,000; for `worker` 12,000, because it blocks up to 10,000. A `subscriber` asks for an answer every 2,000 by itself.
    */
   socketTimeoutMs?: number;
 }
 
 const reconnectDelayMsMax = 1000;
-const socketTimeoutMsOf = { command: 5000, queue: 5000, worker: 12_000 } as const;
+const socketTimeoutMsOf = { command: 5000, queue: 5000, worker: 12_000, subscriber: 5000 } as const;
+const heartbeatMs = 2000;
 
 /** Delay before attempt `times`, milliseconds: doubles from 50 to 1,000, with 30 % jitter so that processes do not return in step. */
 export function reconnectDelayMs(times: number, random: () => number = Math.random): number {
@@ -54,7 +55,7 @@ export function redisOptions(settings: RedisSettings) {
     maxRetriesPerRequest: null,
     enableOfflineQueue: waits,
     ...(waits ? {} : { commandTimeout: settings.commandTimeoutMs ?? 3000 }),
-    ...(settings.role === 'subscriber' ? {} : { socketTimeout: settings.socketTimeoutMs ?? socketTimeoutMsOf[settings.role] }),
+    socketTimeout: settings.socketTimeoutMs ?? socketTimeoutMsOf[settings.role],
   } satisfies RedisOptions;
 }
 
@@ -65,8 +66,20 @@ export function redisOptions(settings: RedisSettings) {
 export function createRedis(settings: RedisSettings): Redis {
   const redis = new Redis(settings.url, redisOptions(settings));
   reportState(redis, settings);
-  if (settings.role === 'subscriber') hearResubscriptions(redis);
+  if (settings.role === 'subscriber') {
+    hearResubscriptions(redis);
+    keepAsking(redis);
+  }
   return redis;
+}
+
+/** A subscriber sends nothing by itself, so it would never notice that its connection is half-open and stay deaf. */
+function keepAsking(redis: Redis): void {
+  const timer = setInterval(() => {
+    if (redis.status === 'ready') redis.ping().catch(() => undefined);
+  }, heartbeatMs);
+  timer.unref();
+  redis.once('end', () => { clearInterval(timer); });
 }
 
 /** After a reconnect ioredis subscribes again and drops the promise; closed before the answer, it would be an unhandled rejection. */

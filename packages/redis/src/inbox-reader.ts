@@ -68,6 +68,13 @@ export class InboxReader {
     return performance.now() - this.#roundEndedAt;
   }
 
+  /** How far delivery is behind the end of the inbox at most, milliseconds; 0 when the last round reached it and the next one is not overdue. */
+  get lagMs(): number {
+    const overdueMs = this.silentMs - 2 * this.#options.blockMs;
+    if (this.#lastBrought < this.#options.entriesMax && overdueMs <= 0) return 0;
+    return performance.now() - this.#caughtUpAt;
+  }
+
   /** Stops handing on entries until {@link release}; for tests and for operators who look into a gateway. */
   hold(): void {
     this.#gate ??= openGate();

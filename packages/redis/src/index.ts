@@ -1,5 +1,7 @@
 export type { AdapterRedis, AdapterRedisSettings } from './adapter-redis.ts';
 export { createAdapterRedis } from './adapter-redis.ts';
+export type { Breaker, BreakerOptions, BreakerState } from './breaker.ts';
+export { addBreaker, RedisSilentError } from './breaker.ts';
 export type { RedisLogger, RedisRole, RedisSettings } from './create-redis.ts';
 export { createRedis, reconnectDelayMs, whenReady } from './create-redis.ts';
 export type { InboxEntry, InboxReaderOptions } from './inbox-reader.ts';

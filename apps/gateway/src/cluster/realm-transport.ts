@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
-import type { Health, Logger, Metrics } from '@skirmish/observability';
-import { createReporter } from '@skirmish/observability';
+import { type CheckResult, createReporter, type Health, type Logger, type Metrics } from '@skirmish/observability';
 import type { CharacterId, IncarnationId, RealmId, RoomName, ZoneId } from '@skirmish/protocol';
 import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader } from '@skirmish/redis';
@@ -17,6 +16,8 @@ import type { ConnectEntry, RealmTransport, VolatileChannels } from './realm-tra
 import { RegisteredSockets } from './registered-sockets.ts';
 import { SocketFence } from './socket-fence.ts';
 import { transportEvents } from './transport-events.ts';
+import type { WatchedTransport } from './transport-health.ts';
+import { gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
 import type { TransportInside, TransportOptions } from './transport-parts.ts';
 import { atMostEverySecond, createReader, entriesPerRoundMax, messageOf, routingOf } from './transport-parts.ts';
 import { createVolatileChannels } from './volatile-channels.ts';
@@ -34,12 +35,10 @@ export interface RealmTransportParts {
 
 /** How long a directory entry outlives its last member, milliseconds. */
 const lingerMs = 1000;
-/** Without a finished read round for this long a gateway is not ready, milliseconds. */
-const silentMsMax = 10_000;
 /** How long a stop waits for the directory, milliseconds. */
 const flushMsMax = 1000;
-/** How long an emission of the edge waits for Redis, milliseconds; only workers have the time for more. */
-const edgeRetryMs = 2000;
+/** How long an emission of the edge is tried again, milliseconds: time for a reconnect. Only workers have the time for more. */
+const edgeRetryMs = 250;
 
 /**
  * The gateway's share of one realm: its connections to Redis, its place in registry and directory, the adapter of the namespace.
@@ -57,7 +56,8 @@ export async function createRealmTransport(parts: RealmTransportParts): Promise<
     subscriber.disconnect();
     throw error;
   });
-  const transport = new Transport({ realm, redisUrl, options, logger, metrics, keys, redis, subscriber, report });
+  const breaker = guardRedis(redis, { realm, connection: 'bus', logger, metrics });
+  const transport = new Transport({ realm, redisUrl, options, logger, metrics, keys, redis, subscriber, breaker, report });
   health.register(`realm:${realm}`, () => transport.check());
   return transport;
 }
@@ -87,7 +87,7 @@ class Transport implements RealmTransport {
     this.#inside = inside;
     this.realm = realm;
     const onDropped = (what: string): void => { report('transport:dropped', { realm, what }); };
-    this.volatile = createVolatileChannels({ publisher: redis, subscriber, keys, onDropped });
+    this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onDropped });
     this.reader = createReader(inside, (reason) => { this.#heal(reason); });
     this.#incarnation = this.#createIncarnation();
     this.#directory = this.#createDirectory();
@@ -121,7 +121,9 @@ class Transport implements RealmTransport {
     await this.#incarnation.start();
     // On an empty Redis nobody can emit for a while; ready means that it works.
     await delay(this.#incarnation.youngForMs);
+    const gauge = gaugeTransport(this.#inside.metrics, this.realm, this.reader);
     this.#tick = setInterval(() => {
+      gauge();
       this.#directory.tick();
       this.#sockets.expire();
     }, 1000);
@@ -188,9 +190,7 @@ class Transport implements RealmTransport {
   stats(): object {
     return {
       incarnation: this.#incarnation.id,
-      registered: this.#incarnation.registered,
-      renewedAgoMs: Math.round(this.#incarnation.renewedAgoMs),
-      reader: { position: this.reader.position, silentMs: Math.round(this.reader.silentMs) },
+      ...healthOf(this.#watched()),
       directory: this.#directory.size,
       sockets: this.#sockets.size,
       gateways: this.#incarnation.records.size,
@@ -200,13 +200,13 @@ class Transport implements RealmTransport {
     };
   }
 
-  check(): { ok: boolean; reason?: string; details: object } {
-    const details = this.stats();
-    if (this.#inside.redis.status !== 'ready') return { ok: false, reason: 'Redis is not reachable', details };
-    if (!this.#incarnation.registered) return { ok: false, reason: 'not registered', details };
-    if (this.#incarnation.youngForMs > 0) return { ok: false, reason: 'the data set of Redis is new', details };
-    if (this.reader.silentMs > silentMsMax) return { ok: false, reason: 'the inbox makes no progress', details };
-    return { ok: true, details };
+  check(): CheckResult {
+    return judgeTransport(this.#watched(), this.stats());
+  }
+
+  #watched(): WatchedTransport {
+    const { redis, subscriber, breaker } = this.#inside;
+    return { redis, subscriber, breaker, adapterRedis: this.#adapterRedis, reader: this.reader, incarnation: this.#incarnation };
   }
 
   #createIncarnation(): Incarnation {

@@ -1,7 +1,7 @@
 import type { RouterOptions } from '@skirmish/emitter';
 import type { Logger, Metrics } from '@skirmish/observability';
 import type { RealmId } from '@skirmish/protocol';
-import type { RealmKeys, Redis } from '@skirmish/redis';
+import type { Breaker, RealmKeys, Redis } from '@skirmish/redis';
 import { InboxReader } from '@skirmish/redis';
 import type { ReportTransport } from './transport-events.ts';
 
@@ -30,6 +30,8 @@ export interface TransportInside {
   keys: RealmKeys;
   redis: Redis;
   subscriber: Redis;
+  /** Of `redis`. */
+  breaker: Breaker;
   report: ReportTransport;
 }
 

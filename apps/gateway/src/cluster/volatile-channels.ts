@@ -1,11 +1,13 @@
 import type { RoomName } from '@skirmish/protocol';
-import type { RealmKeys, Redis } from '@skirmish/redis';
+import type { Breaker, RealmKeys, Redis } from '@skirmish/redis';
 import type { VolatileChannels } from './realm-transport-types.ts';
 
 type Handler = (body: unknown) => void;
 
 export interface VolatileOptions {
   publisher: Redis;
+  /** Of the publisher. */
+  breaker: Pick<Breaker, 'state'>;
   subscriber: Redis;
   keys: RealmKeys;
   onDropped: (what: 'volatile-publish' | 'volatile-subscribe' | 'volatile-message', error: unknown) => void;
@@ -16,7 +18,7 @@ export interface VolatileOptions {
  * At most once, in the order of one publisher, lost while Redis is away; publishing never waits and never throws.
  */
 export function createVolatileChannels(options: VolatileOptions): VolatileChannels & { followed: () => number } {
-  const { publisher, subscriber, keys, onDropped } = options;
+  const { publisher, breaker, subscriber, keys, onDropped } = options;
   const handlers = new Map<string, Handler>();
   subscriber.on('message', (channel: string, text: string) => {
     const handler = handlers.get(channel);
@@ -31,7 +33,7 @@ export function createVolatileChannels(options: VolatileOptions): VolatileChanne
     followed: () => handlers.size,
     publish: (room, body) => {
       // While Redis is away nothing is queued: the next tick is worth more than this one.
-      if (publisher.status !== 'ready') return;
+      if (publisher.status !== 'ready' || breaker.state !== 'closed') return;
       publisher.publish(keys.volatile(room), JSON.stringify(body)).catch((error: unknown) => {
         onDropped('volatile-publish', error);
       });

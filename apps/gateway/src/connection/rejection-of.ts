@@ -2,7 +2,7 @@ import { toRejection } from '@skirmish/database';
 import { Rejection } from '@skirmish/protocol';
 
 /** What the Redis client says while the server is away, frozen, or not able to answer yet. */
-const awayMessages = ["Stream isn't writeable", 'Connection is closed', 'Command timed out', 'Socket timeout'];
+const awayMessages = ["Stream isn't writeable", 'Connection is closed', 'Command timed out', 'Socket timeout', 'Redis does not answer'];
 const awayReplies = /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|BUSY|NOREPLICAS)\b/;
 
 /** What a client may hear of an error below a handler; the error itself is the `cause`. Never throws. */

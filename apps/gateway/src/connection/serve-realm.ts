@@ -3,6 +3,7 @@ import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
 import type { Server } from 'socket.io';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
+import { guardRedis } from '../cluster/transport-health.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
@@ -31,6 +32,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   const { metrics, config, logger } = gateway;
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
   const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
+  guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,

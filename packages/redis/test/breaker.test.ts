@@ -1,0 +1,109 @@
+import { eventually, startRedis, startTcpProxy, timePasses } from '@skirmish/testing';
+import type { RedisServer } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addBreaker, createRedis, RedisSilentError, whenReady } from '../src/index.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+const quick = { silentAfterMs: 300, tickMs: 50 };
+
+async function guarded(options: Parameters<typeof addBreaker>[1] = quick) {
+  const changes: string[] = [];
+  const redis = createRedis({ url: server.url, name: 'guarded', role: 'command' });
+  await whenReady(redis);
+  const breaker = addBreaker(redis, { ...options, onChange: (state) => changes.push(state) });
+  return { redis, breaker, changes, [Symbol.dispose]: () => { redis.disconnect(); } };
+}
+
+describe('a connection whose server is connected and silent', () => {
+  it('gives up what waits, refuses the rest at once, and takes commands again as soon as the server answers', async () => {
+    using it = await guarded();
+    expect(await it.redis.incr('breaker')).toBe(1);
+    server.pause();
+    const startedAt = performance.now();
+    await expect(it.redis.incr('breaker')).rejects.toThrow(RedisSilentError);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(299);
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect(it.breaker.state).not.toBe('closed');
+    const refusedAt = performance.now();
+    for (let n = 0; n < 100; n += 1) await expect(it.redis.get('breaker')).rejects.toThrow('Redis does not answer');
+    expect(performance.now() - refusedAt).toBeLessThan(500);
+    expect(it.breaker).toMatchObject({ opened: 1, refused: 101, inFlight: 0 });
+    server.resume();
+    await eventually(() => it.breaker.state === 'closed');
+    // The one that was given up had been sent: Redis carried it out when it woke up.
+    expect(await it.redis.get('breaker')).toBe('2');
+    expect(it.changes).toEqual(['open', 'closed']);
+  });
+
+  it('is not suspected for a pause that is shorter, nor while nobody asks anything', async () => {
+    using it = await guarded({ silentAfterMs: 1_500, tickMs: 50 });
+    server.pause();
+    const answer = it.redis.ping();
+    await timePasses(300, 'a short pause of Redis');
+    server.resume();
+    expect(await answer).toBe('PONG');
+    server.pause();
+    await timePasses(1_700, 'a longer one, in which nobody asks');
+    expect(it.breaker).toMatchObject({ state: 'closed', opened: 0 });
+    server.resume();
+  });
+
+  it('is not suspected for a pause of this process', async () => {
+    using it = await guarded();
+    const answer = it.redis.ping();
+    const until = performance.now() + 800;
+    while (performance.now() < until);
+    expect(await answer).toBe('PONG');
+    expect(it.breaker.opened).toBe(0);
+  });
+
+  it('stays open through further silence and closes once the connection is replaced', async () => {
+    await using proxy = await startTcpProxy({ targetPort: server.port });
+    const redis = createRedis({ url: `redis://127.0.0.1:${proxy.port}`, name: 'guarded', role: 'command', socketTimeoutMs: 1_000 });
+    await whenReady(redis);
+    const breaker = addBreaker(redis, quick);
+    proxy.strand();
+    await expect(redis.ping()).rejects.toThrow(RedisSilentError);
+    await eventually(() => breaker.state === 'closed' && redis.status === 'ready', { what: 'a new connection' });
+    expect(await redis.ping()).toBe('PONG');
+    redis.disconnect();
+  });
+
+  it('lets errors of the server count as answers', async () => {
+    using it = await guarded();
+    const until = performance.now() + 700;
+    while (performance.now() < until) await expect(it.redis.call('NO-SUCH-COMMAND')).rejects.toThrow('unknown command');
+    expect(it.breaker.opened).toBe(0);
+  });
+
+  it('refuses more commands than may be under way', async () => {
+    using it = await guarded({ ...quick, inFlightMax: 5 });
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => it.redis.ping()));
+    expect(outcomes.map(({ status }) => status)).toEqual([...Array(5).fill('fulfilled'), ...Array(3).fill('rejected')]);
+    expect(await it.redis.ping()).toBe('PONG');
+  });
+});
+
+it('F12: a subscriber whose connection is half-open notices, and hears again', async () => {
+  await using proxy = await startTcpProxy({ targetPort: server.port });
+  const subscriber = createRedis({ url: `redis://127.0.0.1:${proxy.port}`, name: 'subscriber', role: 'subscriber', socketTimeoutMs: 1_000 });
+  const publisher = createRedis({ url: server.url, name: 'publisher', role: 'command' });
+  await whenReady(publisher);
+  const heard: string[] = [];
+  subscriber.on('message', (_channel: string, text: string) => heard.push(text));
+  await subscriber.subscribe('channel');
+  proxy.strand();
+  await eventually(async () => {
+    await publisher.publish('channel', 'text');
+    return heard.length > 0;
+  }, { timeoutMs: 10_000, what: 'the subscriber to hear again' });
+  subscriber.disconnect();
+  publisher.disconnect();
+});
