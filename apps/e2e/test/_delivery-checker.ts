@@ -107,7 +107,7 @@ interface Chapter {
 
 /**
  * Judges one client over all of its connections. A resumed session must have exactly the emissions of its memberships, once and in the
- * order of their ids. After a welcome that is no resume only the rooms of that welcome count, from its position on, and the client must have been told to reload.
+ * order of their ids. After a welcome that is no resume only its rooms and what the client entered after it count, and the client must have been told to reload.
  */
 export function checkJourney(truth: readonly Emission[], memberships: readonly Membership[], steps: readonly Step[]): JourneyReport {
   const report: JourneyReport = structuredClone(flawlessJourney);
@@ -117,9 +117,10 @@ export function checkJourney(truth: readonly Emission[], memberships: readonly M
     if (index > 0) {
       const told = ownSteps.find((step) => step.kind !== 'position');
       if (told?.kind === 'reload') report.reloads += 1;
-      else report.silent.push(`a new session at ${welcome.position} without a reload`);
+      // One that broke off before anything could follow the welcome had no time to tell.
+      else if (told || last) report.silent.push(`a new session at ${welcome.position} without a reload`);
     }
-    const own = index === 0 ? memberships : welcome.rooms.map((room) => ({ room, since: '0-0', until: null }));
+    const own = index === 0 ? memberships : membershipsAnew(memberships, welcome);
     const isOwn = (emission: Emission): boolean => compareStreamIds(emission.id, welcome.position) > 0 && own.some((membership) => covers(membership, emission));
     const reached = follow(truth, isOwn, welcome.position, ownSteps, report);
     // A session that broke off has to be without holes up to where the client got.
@@ -131,6 +132,11 @@ export function checkJourney(truth: readonly Emission[], memberships: readonly M
 
 const covers = ({ room, since, until }: Membership, { room: emittedTo, id }: Emission): boolean =>
   room === emittedTo && compareStreamIds(id, since) > 0 && (until === null || compareStreamIds(id, until) < 0);
+
+const membershipsAnew = (memberships: readonly Membership[], { rooms, position }: Chapter['welcome']): Membership[] => [
+  ...rooms.map((room) => ({ room, since: '0-0', until: null })),
+  ...memberships.filter(({ since }) => compareStreamIds(since, position) > 0),
+];
 
 /** Splits at each welcome that is no resume; what precedes the first welcome belongs to nobody. */
 function chaptersOf(steps: readonly Step[], report: JourneyReport): Chapter[] {
