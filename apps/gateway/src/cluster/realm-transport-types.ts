@@ -27,6 +27,8 @@ export interface RealmTransport {
   readonly emitter: Emitter;
   readonly volatile: VolatileChannels;
   incarnation(): IncarnationId;
+  /** The internal port, `host:port`, of an incarnation of the registry as of the last renewal; asks nobody and outlives outages of Redis. */
+  addressOf(incarnation: string): string | undefined;
   /** Call it after the edge's own `connection` listener is there, and before the port is open. The listener joins the rooms in its own turn. */
   start(nsp: Namespace): Promise<void>;
   connect(entry: ConnectEntry): Promise<{ position: string }>;

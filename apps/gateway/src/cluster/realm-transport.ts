@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
-import { type CheckResult, createReporter, type Health, type Logger, type Metrics } from '@skirmish/observability';
+import { type CheckResult, createReporter } from '@skirmish/observability';
 import type { CharacterId, IncarnationId, RealmId, RoomName, ZoneId } from '@skirmish/protocol';
 import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader } from '@skirmish/redis';
@@ -9,6 +9,7 @@ import { createAdapterRedis, createRedis, keysOf, whenReady } from '@skirmish/re
 import type { Namespace } from 'socket.io';
 import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
 import { createRealmAdapter } from '../connection/redis-adapter.ts';
+import { Acquaintance } from './acquaintance.ts';
 import { Directory } from './directory.ts';
 import type { GapReason } from './incarnation.ts';
 import { Incarnation } from './incarnation.ts';
@@ -18,20 +19,11 @@ import { SocketFence } from './socket-fence.ts';
 import { transportEvents } from './transport-events.ts';
 import type { WatchedTransport } from './transport-health.ts';
 import { gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
-import type { TransportInside, TransportOptions } from './transport-parts.ts';
+import type { RealmTransportParts, TransportInside } from './transport-parts.ts';
 import { atMostEverySecond, createReader, entriesPerRoundMax, messageOf, routingOf } from './transport-parts.ts';
 import { createVolatileChannels } from './volatile-channels.ts';
 
-export type { TransportOptions } from './transport-parts.ts';
-
-export interface RealmTransportParts {
-  realm: RealmId;
-  redisUrl: string;
-  options: TransportOptions;
-  logger: Logger;
-  metrics: Metrics;
-  health: Health;
-}
+export type { RealmTransportParts, TransportOptions } from './transport-parts.ts';
 
 /** How long a directory entry outlives its last member, milliseconds. */
 const lingerMs = 1000;
@@ -71,6 +63,7 @@ class Transport implements RealmTransport {
   readonly reader: InboxReader;
   readonly #inside: TransportInside;
   readonly #incarnation: Incarnation;
+  readonly #acquaintance: Acquaintance;
   readonly #directory: Directory;
   readonly #fence = new SocketFence((socketId, rooms) => { this.#directory.expect(socketId, rooms.filter(isRoomName)); });
   readonly #sockets: RegisteredSockets;
@@ -90,6 +83,7 @@ class Transport implements RealmTransport {
     this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onDropped });
     this.reader = createReader(inside, (reason) => { this.#heal(reason); });
     this.#incarnation = this.#createIncarnation();
+    this.#acquaintance = new Acquaintance(this.#incarnation, this.volatile, options.renewIntervalMs);
     this.#directory = this.#createDirectory();
     const routing = routingOf(inside, () => this.#incarnation.id);
     this.emitter = createEmitter({ ...routing, retryForMs: edgeRetryMs });
@@ -112,13 +106,18 @@ class Transport implements RealmTransport {
     return this.#incarnation.id;
   }
 
+  addressOf(incarnation: string): string | undefined {
+    return this.#incarnation.records.get(incarnation)?.address;
+  }
+
   async start(nsp: Namespace): Promise<void> {
     this.#nsp = nsp;
     this.#fence.attach(nsp);
     // After the edge's own listener, in the same turn: the socket is welcomed and in its rooms.
     nsp.on('connection', (socket) => { this.#sockets.complete(socket); });
-    this.volatile.follow(roomOf.realm, (body) => { this.#deliverVolatile(body as VolatileBroadcast); });
+    this.volatile.follow(roomOf.realm, (body) => { if (!this.#acquaintance.hears(body)) this.#deliverVolatile(body as VolatileBroadcast); });
     await this.#incarnation.start();
+    await this.#acquaintance.whenMade();
     // On an empty Redis nobody can emit for a while; ready means that it works.
     await delay(this.#incarnation.youngForMs);
     const gauge = gaugeTransport(this.#inside.metrics, this.realm, this.reader);
@@ -276,6 +275,7 @@ class Transport implements RealmTransport {
     this.#directory.open(this.#directory.revision);
     this.#inside.report('transport:registered', { realm: this.realm }, { incarnation: this.#incarnation.id, position });
     for (const listener of this.#listeners) listener(this.#incarnation.id);
+    this.#acquaintance.begin();
   }
 
   /** The one rule of gaps: no critical delivery to anybody present, close in slices, let them resume. */

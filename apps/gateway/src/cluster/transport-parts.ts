@@ -1,5 +1,5 @@
 import type { RouterOptions } from '@skirmish/emitter';
-import type { Logger, Metrics } from '@skirmish/observability';
+import type { Health, Logger, Metrics } from '@skirmish/observability';
 import type { RealmId } from '@skirmish/protocol';
 import type { Breaker, RealmKeys, Redis } from '@skirmish/redis';
 import { InboxReader } from '@skirmish/redis';
@@ -18,6 +18,15 @@ export interface TransportOptions {
   readBlockMs: number;
   readCoalesceMs: number;
   socketsPerUserMax: number;
+}
+
+export interface RealmTransportParts {
+  realm: RealmId;
+  redisUrl: string;
+  options: TransportOptions;
+  logger: Logger;
+  metrics: Metrics;
+  health: Health;
 }
 
 /** What the parts of one transport share. */
