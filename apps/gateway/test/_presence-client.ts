@@ -1,0 +1,88 @@
+import type { RoomName, UserId, ZoneId } from '@skirmish/protocol';
+import { roomOf } from '@skirmish/protocol';
+import { compareStreamIds } from '@skirmish/redis';
+import { io } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
+import type { TrueSocket } from './_presence-truth.ts';
+
+/** How a client ends its connection for good. */
+export type Farewell = 'disconnect' | 'close' | 'cut';
+
+/** A plain Socket.IO client with the truth about it: where it is meant to be, whatever happened to its messages. */
+export class PresenceClient {
+  readonly userId: UserId;
+  readonly rooms: Set<RoomName>;
+  readonly socket: Socket;
+  zone: ZoneId | null;
+  /** It is not meant to be there any more. */
+  gone = false;
+  closings = 0;
+  /** Probes by name, and how often they came. */
+  readonly probes = new Map<string, number>();
+  /** Positions that did not grow within one connection. */
+  readonly backwards: string[] = [];
+  #position = '0-0';
+
+  constructor(url: string, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null; name: string }) {
+    this.userId = of.userId;
+    this.rooms = new Set(of.rooms);
+    this.zone = of.zone;
+    this.socket = io(url, {
+      transports: ['websocket'], forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, randomizationFactor: 0.5,
+      auth: (answer) => { answer({ userId: this.userId, rooms: [...this.rooms], zone: this.zone, client: of.name }); },
+    });
+    this.socket.on('disconnect', (reason) => {
+      this.closings += 1;
+      this.#position = '0-0';
+      if (reason === 'io server disconnect') this.gone = true;
+    });
+    this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });
+  }
+
+  get isConnected(): boolean {
+    return this.socket.connected;
+  }
+
+  get truth(): TrueSocket {
+    return { socketId: this.socket.id ?? 'none', userId: this.userId, rooms: this.rooms, zone: this.zone };
+  }
+
+  isIn(room: RoomName): boolean {
+    return room === roomOf.realm || room === roomOf.user(this.userId) || this.rooms.has(room);
+  }
+
+  /** Its transport breaks and it comes back by itself, as another socket. */
+  bounce(): void {
+    (this.socket.io.engine as { close(): void } | undefined)?.close();
+  }
+
+  end(how: Farewell): void {
+    this.gone = true;
+    this.socket.io.reconnection(false);
+    if (how === 'cut') terminate(this.socket);
+    else if (how === 'close') this.bounce();
+    this.socket.disconnect();
+  }
+
+  /** Throws unless exactly those of the probes `<name>-0`, `<name>-1`, … came that were meant for it, in order, each once. */
+  checkProbes(name: string, probes: readonly (readonly RoomName[])[]): void {
+    const expected = probes.flatMap((target, i) => (target.some((room) => this.isIn(room)) ? [`${name}-${i} 1`] : [])).join();
+    const heard = [...this.probes].filter(([each]) => each.startsWith(`${name}-`)).map(([each, times]) => `${each} ${times}`).join();
+    if (heard !== expected) throw new Error(`${this.userId} heard ${heard} instead of ${expected}`);
+    if (this.backwards.length > 0) throw new Error(`${this.userId} heard positions twice or backwards: ${this.backwards.join()}`);
+  }
+
+  #hear(event: string, { name = '' }: { name?: string }, position: string | undefined): void {
+    if (position !== undefined && event !== 'welcome') {
+      if (compareStreamIds(position, this.#position) <= 0) this.backwards.push(position);
+      this.#position = position;
+    }
+    if (event === 'app:probe') this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
+  }
+}
+
+/** Ends the TCP connection without a closing handshake. */
+function terminate({ io: { engine } }: Socket): void {
+  const { transport } = engine as unknown as { transport?: { ws?: { terminate?: () => void } } };
+  transport?.ws?.terminate?.();
+}
