@@ -32,7 +32,7 @@ export interface SocketServerParts {
 export function createSocketServer({ config, http, adapter, closedBecause, metrics }: SocketServerParts): Server {
   const origins = [...(config.socketCorsOrigin ?? [])];
   const ratePerSecond = framesPerSecondMax * config.rateLimitScale;
-  return new Server(http, {
+  const io = new Server(http, {
     path: '/socket.io/',
     transports: ['websocket', 'polling'],
     serveClient: false,
@@ -52,4 +52,7 @@ export function createSocketServer({ config, http, adapter, closedBecause, metri
       onCut: (reason) => { metrics.report('connection-cut', { reason }); },
     }),
   });
+  // Socket.IO makes the main namespace by itself, without a token and beyond the time limit of CONNECT: here it is no realm.
+  io.use((_socket, next) => { next(new Error('Invalid namespace')); });
+  return io;
 }
