@@ -1,9 +1,9 @@
 import { eventually, timePasses } from '@skirmish/testing';
 import type { Case, Target } from './_conformance-case.ts';
+import { shown } from './_engine-request.ts';
 import { handshake, openPolling, openUpgraded, pollingPath, RawWebSocket, request, webSocketPath } from './_raw-client.ts';
 import { RawNamespace } from './_raw-socket.ts';
 
-const shown = ({ status, body }: { status: number; body: string }): string => `${status} ${body}`;
 const urlOf = ({ url }: Target, sid: string): string => `${url}${pollingPath}&sid=${encodeURIComponent(sid)}`;
 
 /** A WebSocket that asks to take over a session that polls. */

@@ -7,11 +7,12 @@ import type { Cluster } from './_cluster.ts';
 import { outcomesOf } from './_conformance-case.ts';
 import type { Target } from './_conformance-case.ts';
 import { engineCases } from './_engine-cases.ts';
+import { handshakeCases } from './_handshake-cases.ts';
 import { malformedCases } from './_malformed-cases.ts';
 import { socketCases } from './_socket-cases.ts';
 import { upgradeCases } from './_upgrade-cases.ts';
 
-const cases = [...engineCases, ...upgradeCases, ...socketCases, ...malformedCases];
+const cases = [...handshakeCases, ...engineCases, ...upgradeCases, ...socketCases, ...malformedCases];
 const limits = { pingIntervalMs: 1_500, pingTimeoutMs: 3_000, connectTimeoutMs: 4_000 };
 const playersMax = 500;
 
