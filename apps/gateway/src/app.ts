@@ -1,12 +1,14 @@
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createVerifier } from '@skirmish/auth';
 import { createDatabase, loadPlayer } from '@skirmish/database';
-import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
+import { createHealth, createMetrics, createShutdown, type Health, type InternalServer, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import { type IncarnationId, namespaceOf, type RealmId, realmIdSchema, socketsPerUserMax } from '@skirmish/protocol';
 import * as v from 'valibot';
 import { createRealmTransport } from './cluster/realm-transport.ts';
 import type { GatewayConfig } from './config.ts';
+import { createClientAddress } from './connection/client-address.ts';
+import { corsOptionsOf } from './connection/cors-options.ts';
 import { type EventTable, events } from './connection/events.ts';
 import { PlayerCache } from './connection/player-cache.ts';
 import { adapterFor } from './connection/redis-adapter.ts';
@@ -14,7 +16,9 @@ import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
 import { createHttpServer, createSocketServer } from './connection/server.ts';
 import { TokenBuckets } from './connection/token-buckets.ts';
 import type { GatewayContext } from './context.ts';
+import { Forwarding } from './forwarding/forwarding.ts';
 import { createExpressApp } from './http/express-app.ts';
+import { createSocketCors } from './http/socket-cors.ts';
 import { statisticsOf } from './http/statistics.ts';
 import { createGatewayLogger } from './logger.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -71,12 +75,16 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   const running: Running = { realms, transports: [] };
   addShutdownSteps(shutdown, gateway, running);
 
-  const internal = (running.internal = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics }));
+  const handle = (request: IncomingMessage, response: ServerResponse): boolean => running.forwarding?.serveInternally(request, response) ?? false;
+  const internal = (running.internal = await serveInternal({ host: config.internalHost, port: config.internalPort, health, metrics, handle }));
+  const ownAddress = addressOf(config.internalAddress, internal.port);
   const { transports } = running;
-  await connectRealms(gateway, metrics, internal.port, transports);
+  await connectRealms(gateway, metrics, ownAddress, transports);
   const http = (running.http = createHttpServer(createExpressApp({ ...gateway, statistics: statisticsOf(gateway, realms) })));
   const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
   const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), metrics: gateway.metrics });
+  const forwarding = (running.forwarding = forwardFor({ config, http, internal, transports, ownAddress, metrics }));
+  io.engine.generateId = () => forwarding.freshSessionId();
   for (const transport of transports) realms.push(await serveRealm({ gateway, io, realm: transport.realm, transport, table }));
   await listen(http, config);
   running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
@@ -117,13 +125,36 @@ function createContext(config: GatewayConfig, logger: Logger, metrics: Metrics, 
 
 type Transport = Running['transports'][number];
 
-async function connectRealms(gateway: GatewayContext, metrics: Metrics, internalPort: number, transports: Transport[]): Promise<void> {
+async function connectRealms(gateway: GatewayContext, metrics: Metrics, address: string, transports: Transport[]): Promise<void> {
   const { config, logger, health } = gateway;
-  const options = { ...config, address: `${config.internalHost}:${internalPort}`, version: '1', socketsPerUserMax };
+  const options = { ...config, address, version: '1', socketsPerUserMax };
   for (const id of config.realms) {
     const realm: RealmId = v.parse(realmIdSchema, id);
     transports.push(await createRealmTransport({ realm, redisUrl: config.redisUrl, options, logger, metrics, health }));
   }
+}
+
+interface ForwardingBase {
+  readonly config: GatewayConfig;
+  readonly http: HttpServer;
+  readonly internal: InternalServer;
+  readonly transports: readonly Transport[];
+  readonly ownAddress: string;
+  readonly metrics: Metrics;
+}
+
+/** Requests for sessions of other gateways; the incarnation in the first realm stands for the process. */
+function forwardFor({ config, internal, transports: [transport], ...rest }: ForwardingBase): Forwarding {
+  if (transport === undefined) throw new TypeError('a gateway serves at least one realm');
+  return new Forwarding({
+    ...rest,
+    transport,
+    internal: internal.server,
+    clientAddress: createClientAddress(config.trustedProxies ?? []),
+    addCors: createSocketCors(corsOptionsOf(config)),
+    perAddressPerSecond: config.forwardedPerAddressPerSecond,
+    pingIntervalMs: config.pingIntervalMs,
+  });
 }
 
 /** Why no new connection is taken now; asked for every handshake, so it knows without asking anybody. */
@@ -142,4 +173,5 @@ async function listen(http: HttpServer, { socketHost: host, socketPort: port }: 
   http.off('error', reject);
 }
 
+const addressOf = (host: string, port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 const portOf = (http: HttpServer): number => (http.address() as AddressInfo).port;

@@ -1,4 +1,4 @@
-import { type ConfigValues, decimal, defineConfig, integer, list, optional, text, variables } from '@skirmish/config';
+import { type ConfigValues, decimal, defineConfig, host, integer, list, optional, text, variables } from '@skirmish/config';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
 
@@ -8,6 +8,8 @@ const originSchema = v.pipe(
   v.maxLength(300),
   v.check((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).origin === value),
 );
+
+const wildcards: readonly string[] = ['0.0.0.0', '::'];
 
 /** Every environment variable of a gateway. */
 export const config = defineConfig({
@@ -50,6 +52,11 @@ export const config = defineConfig({
     developmentDefault: 20_000,
   }),
   internalHost: variables.internalHost,
+  internalAddress: host('INTERNAL_ADDRESS', {
+    description: 'Host name or address by which the other gateways reach the internal port; INTERNAL_HOST when not set',
+    defaultFrom: 'INTERNAL_HOST',
+    default: '127.0.0.1',
+  }),
   internalPort: variables.internalPort,
   redisUrl: variables.redisUrl,
   queueRedisUrl: variables.queueRedisUrl,
@@ -74,7 +81,13 @@ export const config = defineConfig({
   readBlockMs: integer('READ_BLOCK_MS', { description: 'Longest wait of one read of the inbox, milliseconds', min: 10, max: 10_000, default: 1_000 }),
   readCoalesceMs: integer('READ_COALESCE_MS', { description: 'Pause between two reads of a busy inbox, milliseconds', min: 0, max: 100, default: 3 }),
   drainTimeoutMs: integer('DRAIN_TIMEOUT_MS', { description: 'Time over which the connections are closed on a stop, milliseconds', min: 0, max: 300_000, default: 4_000 }),
-});
+}, [
+  {
+    keys: ['internalAddress'],
+    check: ({ internalAddress }) =>
+      wildcards.includes(internalAddress) ? `INTERNAL_ADDRESS is "${internalAddress}", which nobody can connect to. Set it to the address of this host or pod.` : null,
+  },
+]);
 
 /** The typed configuration of a gateway. */
 export type GatewayConfig = ConfigValues<typeof config>;

@@ -3,6 +3,7 @@ import { framesPerSecondMax } from '@skirmish/protocol';
 import { Server } from 'socket.io';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { corsOptionsOf } from './cors-options.ts';
 import { createHandshakeGuard, type HandshakeGuardOptions } from './handshake-guard.ts';
 import { createGuardedParser } from './packet-guard.ts';
 import type { adapterFor } from './redis-adapter.ts';
@@ -37,7 +38,7 @@ export function createSocketServer({ config, http, adapter, closedBecause, metri
     transports: ['websocket', 'polling'],
     serveClient: false,
     allowEIO3: false,
-    cors: { origin: origins, methods: ['GET', 'POST'], allowedHeaders: ['authorization', 'content-type'], maxAge: 600 },
+    cors: corsOptionsOf(config),
     allowRequest: createHandshakeGuard({ origins, closedBecause, onRefused: (code) => { metrics.report('handshake-refused', { code }); } }),
     pingInterval: config.pingIntervalMs,
     pingTimeout: config.pingTimeoutMs,
