@@ -12,6 +12,7 @@ import type { Socket as ClientSocket } from 'socket.io-client';
 import type { TransportOptions } from '../src/cluster/realm-transport.ts';
 import { createRealmTransport } from '../src/cluster/realm-transport.ts';
 import { adapterFor, emitDirect } from '../src/connection/redis-adapter.ts';
+import { beginAnew, freshPrivateId, privateIdOf, wishOf } from '../src/connection/resume-wish.ts';
 
 export type Transport = Awaited<ReturnType<typeof createRealmTransport>>;
 
@@ -34,6 +35,8 @@ export const quickTransport: TransportOptions = {
   condemnAfterTicks: 3,
   epochGraceMs: 0,
   resumeWindowMs: 60_000,
+  resumeEntriesMax: 30_000,
+  resumeBytesMax: 10_000_000,
   inboxRetentionMs: 60_000,
   readBlockMs: 500,
   readCoalesceMs: 0,
@@ -60,10 +63,15 @@ export async function startBareGateway(redisUrl: string, realm: string, options:
   nsp.use((socket, next) => {
     const { userId, rooms = [], zone = null } = socket.handshake.auth as { userId: UserId; rooms?: RoomName[]; zone?: ZoneId | null };
     const all = [roomOf.realm, roomOf.user(userId), ...rooms];
-    const entry = { socketId: socket.id, userId, characterId: `c-${userId}` as never, device: 'test', rooms: all, zone, tokenExpiresAtMs: 0, connectedAtMs: Date.now() };
+    const resume = wishOf(socket as never);
+    const pid = resume ? freshPrivateId() : privateIdOf(socket as never);
+    const entry = { socketId: socket.id, userId, characterId: `c-${userId}` as never, device: 'test', rooms: all, zone, tokenExpiresAtMs: 0, connectedAtMs: Date.now(), pid, resume };
     transport.connect(entry).then(
       async ({ position }) => {
-        socket.data = { rooms: all, position };
+        const arrival = await transport.settle(socket.id, all, () => 'member');
+        const recovered = arrival.resume?.recovered === true;
+        if (resume && !recovered) beginAnew(socket as never, pid);
+        socket.data = { rooms: arrival.rooms, position: arrival.resume?.recovered ? arrival.resume.offset : position };
         await beforeComplete(userId);
         next();
       },
@@ -110,6 +118,7 @@ export async function joinAs(url: string, userId: string, rooms: string[] = [], 
   socket.on('disconnect', (reason) => { player.disconnects.push(reason); });
   socket.onAny((event: string, payload: Record<string, unknown>, position?: string) => {
     if (event === 'welcome') player.welcomes += 1;
+    else if (event === 'session:position') return;
     else player.received.push({ event, payload, position });
   });
   await eventually(() => player.welcomes > 0, { timeoutMs: 10_000, what: `${userId} to be welcomed` });

@@ -163,10 +163,10 @@ describe('races of the transport', () => {
     const incarnation = incarnationOf();
     await incarnation.start();
     const directory = new Directory({
-      redis, keys, incarnation: () => incarnation.id, position: () => '0-0', hasMembers: () => false, lingerMs: 0, socketsPerUserMax: 5,
+      redis, keys, incarnation: () => incarnation.id, position: () => '0-0', hasMembers: () => false, lingerMs: 0, socketsPerUserMax: 5, resumeWindowMs: 60_000,
       onDead: () => undefined, onError: (error) => { throw error; },
     });
-    const entry = { op: 'connect', socketId: 's7', rooms: [user], userKey: keys.user('r7' as UserId), record: '{}', zoneKey: '', characterId: '' } as const;
+    const entry = { op: 'connect', socketId: 's7', rooms: [user], userId: 'r7', userKey: keys.user('r7' as UserId), device: 'test', connectedAtMs: 0, zoneKey: '', characterId: '', pid: 'a-private-id-7', sessionsKey: keys.sessionsOf('r7' as UserId), resume: null } as const;
     await expect(directory.connect({ ...entry, rooms: [...entry.rooms] })).rejects.toMatchObject({ code: 'server/unavailable' });
     directory.open(0);
     // Any later look at the room would write it for nobody.

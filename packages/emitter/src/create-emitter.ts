@@ -64,7 +64,7 @@ export function createEmitter(options: EmitterOptions): Emitter {
       type,
       rooms: target.rooms,
       data: JSON.stringify({ opts: optionsOf(target), rooms }),
-      logged: false,
+      logged: true,
       ...(type === entryType.join ? { joined: rooms } : {}),
       ...how,
     });

@@ -25,7 +25,8 @@ type RouteArguments = readonly [
   inboxRetentionMs: number,
   epochGraceMs: number,
   from: string,
-  scope: 'rooms' | 'everyone',
+  /** `rooms`: who the directory names; `everyone`; or one incarnation, whose id follows the colon. */
+  scope: 'rooms' | 'everyone' | `only:${string}`,
   roomCount: number,
   ...roomsThenJoined: string[],
 ];
@@ -36,8 +37,9 @@ type RouteArguments = readonly [
  * Order of work, so that nothing can fail after the first write:
  * 1. refuse while the data set is unknown or young, and emissions of the condemned;
  * 2. answer a repeated emission with the id it got the first time;
- * 3. draw the id, append under it to the logs of the rooms (critical events) and to the inbox of every incarnation that the
- *    directory names; an inbox that cannot take the id is marked as gapped, its gateway heals by reconnecting its sockets;
+ * 3. draw the id, append under it to the logs of the rooms (critical events; joins and leaves to a log of their own, `moves:`) and to the
+ *    inbox of every incarnation that the directory names; an inbox that cannot take the id is marked as gapped, its gateway heals by
+ *    reconnecting its sockets;
  * 4. record the idempotency key last.
  *
  * A join is entered in the directory here, in the same step, so that an emission that follows it finds the new members.
@@ -70,7 +72,10 @@ local targets, seen = {}, {}
 local function target(incarnation)
   if not seen[incarnation] then seen[incarnation] = true; targets[#targets + 1] = incarnation end
 end
-if scope == 'everyone' then
+local only = string.match(scope, '^only:(.+)$')
+if only then
+  target(only)
+elseif scope == 'everyone' then
   for _, incarnation in ipairs(redis.call('HKEYS', K .. 'gateways')) do target(incarnation) end
 else
   for i = 1, roomCount do
@@ -92,11 +97,12 @@ local function lift(stream)
     end
   end
 end
-if kind == '3' and logWindowMs > 0 then
+if logWindowMs > 0 then
   local minId = string.format('%.0f', math.max(nowMs - logWindowMs, 0))
+  local name = kind == '3' and 'log:' or 'moves:'
   for i = 1, roomCount do
-    local log = K .. 'log:' .. ARGV[14 + i]
-    local done = redis.pcall('XADD', log, 'MINID', '~', minId, id, 'v', '1', 'data', data)
+    local log = K .. name .. ARGV[14 + i]
+    local done = redis.pcall('XADD', log, 'MINID', '~', minId, id, 'v', '1', 'type', kind, 'data', data)
     if type(done) == 'table' and done.err then
       lift(log)
       redis.call('HSET', K .. 'floors', ARGV[14 + i], id)

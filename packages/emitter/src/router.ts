@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RealmId, RoomName } from '@skirmish/protocol';
 import { namespaceOf, Rejection } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
-import { keysOf, RedisSilentError } from '@skirmish/redis';
+import { keysOf, logRetentionMs, RedisSilentError } from '@skirmish/redis';
 import type { EntryType, RouteRefusal } from './route-script.ts';
 import { entryType, routeScript } from './route-script.ts';
 
@@ -14,11 +14,13 @@ export interface Emission {
   rooms: readonly RoomName[];
   /** Write to every incarnation, whatever the directory says; for targets that the directory does not know, like a socket id. */
   everyone?: boolean;
+  /** Write to this incarnation alone; what it holds itself, like one of its sockets. */
+  only?: string;
   /** The entry's content, JSON text of an object. */
   data: string;
   /** Rooms that the members of `rooms` join (type join only): entered in the directory in the same step. */
   joined?: readonly RoomName[];
-  /** Whether resumes replay it; only broadcasts. */
+  /** Whether a resume takes it into account: broadcasts are replayed, joins and leaves made to the rooms are followed. */
   logged: boolean;
   /** The same key twice within 10 minutes is emitted once. Without one the emission is protected against resends only. */
   idempotencyKey?: string;
@@ -35,7 +37,7 @@ export interface RouterOptions {
   retryForMs: number;
   /** Emissions under way at most; beyond it they are refused with `server/busy`. Default 5,000. */
   inFlightMax?: number;
-  /** How long room logs keep critical events, milliseconds; the resume window. */
+  /** The resume window, milliseconds: room logs keep critical events a little longer. The same in all processes of a realm. */
   logWindowMs?: number;
   /** How long inboxes keep entries, milliseconds. */
   inboxRetentionMs?: number;
@@ -90,7 +92,7 @@ export class Router {
    * After a rejection the emission may still have happened; the same idempotency key makes a repetition safe.
    */
   async route(emission: Emission): Promise<Routed> {
-    if (emission.rooms.length === 0 && !emission.everyone) throw new TypeError('an emission names at least one room');
+    if (emission.rooms.length === 0 && !emission.everyone && emission.only === undefined) throw new TypeError('an emission names at least one room');
     if (this.#inFlight >= (this.#options.inFlightMax ?? 5000)) {
       this.#options.observer?.refused?.('busy');
       throw new Rejection('server/busy');
@@ -152,14 +154,19 @@ export class Router {
       idempotencyKey === undefined ? resendTtlMs : idempotencyTtlMs,
       lane ? this.#keys.laneEmitted(lane.name) : '',
       lane?.seq ?? 0,
-      emission.logged && emission.type === entryType.broadcast ? logWindowMs : 0,
+      emission.logged && emission.type !== entryType.disconnect ? logRetentionMs(logWindowMs) : 0,
       inboxRetentionMs,
       epochGraceMs,
       '',
-      emission.everyone ? 'everyone' : 'rooms',
+      scopeOf(emission),
       rooms.length,
       ...rooms,
       ...joined,
     ];
   }
+}
+
+function scopeOf({ only, everyone }: Emission): 'rooms' | 'everyone' | `only:${string}` {
+  if (only !== undefined) return `only:${only}`;
+  return everyone ? 'everyone' : 'rooms';
 }

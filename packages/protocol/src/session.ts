@@ -43,6 +43,7 @@ export const sessionServerEvents = {
     class: 'direct',
   },
   'session:reload': { schema: v.object({ reason: token(40, /^[a-z0-9-]+$/) }), class: 'direct' },
+  'session:position': { schema: v.object({ atMs: epochMs }), class: 'direct' },
   'session:expiring': { schema: v.object({ expiresAtMs: epochMs }), class: 'direct' },
   'session:draining': { schema: v.object({ reconnectInMs: integer(0) }), class: 'direct' },
   'session:closed': { schema: v.object({ code: v.picklist(refusalCodes), message: sentence(messageLengthMax) }), class: 'direct' },

@@ -9,6 +9,7 @@ export { inboxVersion, InboxReader, judgeEntry } from './inbox-reader.ts';
 export type { RealmKeys } from './keys.ts';
 export { keysOf } from './keys.ts';
 export { luaDrawClock, luaReadClock } from './realm-clock.ts';
+export { logRetentionMs, positionIntervalMs, sessionTtlMs } from './retention.ts';
 export type { Script } from './script.ts';
 export { defineScript } from './script.ts';
 export type { StreamId } from './stream-id.ts';

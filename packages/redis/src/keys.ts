@@ -21,6 +21,8 @@ export interface RealmKeys {
   readonly gapped: string;
   /** Hash: incarnation → revision of its directory entries. */
   readonly revisions: string;
+  /** Hash: room → id of the newest event that its log could not take. */
+  readonly floors: string;
   readonly backendEvents: string;
   /** Bounded list of the webhooks that were given up, newest first. */
   readonly webhooksDead: string;
@@ -31,13 +33,19 @@ export interface RealmKeys {
   /** Prefix that BullMQ puts before its keys. */
   readonly queuePrefix: string;
   room(this: void, room: RoomName): string;
+  /** Hash: socket → who it belongs to, for each member of a room; not for rooms of users. */
+  members(this: void, room: RoomName): string;
   roomsOf(this: void, incarnation: IncarnationId): string;
   socketsOf(this: void, incarnation: IncarnationId): string;
   inbox(this: void, incarnation: IncarnationId): string;
   log(this: void, room: RoomName): string;
+  /** Stream of the joins and leaves that emissions made to the members of a room; kept like its log. */
+  moves(this: void, room: RoomName): string;
   roster(this: void, zone: ZoneId): string;
   user(this: void, user: UserId): string;
   session(this: void, privateId: string): string;
+  /** Set of the private ids of a user's sessions, also of those that are away. */
+  sessionsOf(this: void, user: UserId): string;
   revoked(this: void, user: UserId): string;
   limit(this: void, name: string): string;
   /** Pub/Sub channel of state and ephemeral events of a room. */
@@ -70,19 +78,23 @@ export function keysOf(realm: RealmId): RealmKeys {
     condemned: `${prefix}condemned`,
     gapped: `${prefix}gapped`,
     revisions: `${prefix}revisions`,
+    floors: `${prefix}floors`,
     backendEvents: `${prefix}backend-events`,
     webhooksDead: `${prefix}webhooks-dead`,
     webhooksDisabled: `${prefix}webhooks-disabled`,
     adapterChannels: `${prefix}io`,
     queuePrefix: `${prefix}q`,
     room: (room) => `${prefix}room:${room}`,
+    members: (room) => `${prefix}members:${room}`,
     roomsOf: (incarnation) => `${prefix}rooms-of:${incarnation}`,
     socketsOf: (incarnation) => `${prefix}sockets-of:${incarnation}`,
     inbox: (incarnation) => `${prefix}inbox:${incarnation}`,
     log: (room) => `${prefix}log:${room}`,
+    moves: (room) => `${prefix}moves:${room}`,
     roster: (zone) => `${prefix}roster:${zone}`,
     user: (user) => `${prefix}user:${escapeUserId(user)}`,
     session: (privateId) => `${prefix}session:${privateId}`,
+    sessionsOf: (user) => `${prefix}sessions-of:${escapeUserId(user)}`,
     revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,
     limit: (name) => `${prefix}limit:${name}`,
     volatile: (room) => `${prefix}volatile:${room}`,

@@ -2,17 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomName } from '@skirmish/protocol';
 import { parseRoom, Rejection } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
-import type { DirectoryOperation, DirectoryReply } from './directory-script.ts';
+import { logRetentionMs, sessionTtlMs } from '@skirmish/redis';
+import type { ConnectOperation, DirectoryOperation, ResumeAnswer } from './directory-operations.ts';
+import type { DirectoryReply } from './directory-script.ts';
 import { directoryScript } from './directory-script.ts';
+import type { Done, Waiting } from './directory-waiting.ts';
+import { answerKeyOf, refuse, repairOf, unasked } from './directory-waiting.ts';
 import type { RoomBeliefOptions, RoomChange } from './room-belief.ts';
 import { RoomBelief } from './room-belief.ts';
 
-type Connect = Extract<DirectoryOperation, { op: 'connect' }>;
-
-/** A registered connection: the realm-clock id before which it needs no event, and the user's sockets when there are too many. */
+/** A registered connection: the realm-clock id before which it needs no event, the user's sockets when there are too many, and what became of its wish to resume. */
 export interface Registered {
   position: string;
   crowd: string[] | null;
+  resume: ResumeAnswer | null;
 }
 
 export interface DirectoryOptions extends RoomBeliefOptions {
@@ -22,19 +25,13 @@ export interface DirectoryOptions extends RoomBeliefOptions {
   /** Realm-clock id up to which the inbox has been dealt with. */
   position: () => string;
   socketsPerUserMax: number;
+  resumeWindowMs: number;
   onDead: () => void;
   onError: (error: unknown) => void;
 }
 
-interface Waiting {
-  operation: DirectoryOperation;
-  resolve: (registered: Registered) => void;
-  reject: (error: Error) => void;
-}
-
 const batchMax = 200;
 const retryDelayMs = 100;
-const ignore = (): void => undefined;
 
 /**
  * Keeps this incarnation's entries in the directory true: the one serialised writer of its rooms, sockets and seats.
@@ -88,12 +85,13 @@ export class Directory {
   }
 
   /** Registers a connection and its rooms in one step. Rejects with `server/unavailable`; the outcome is undone then. */
-  connect(operation: Connect): Promise<Registered> {
-    if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
+  async connect(operation: ConnectOperation): Promise<Registered> {
+    if (!this.#open) throw new Rejection('server/unavailable');
     const rooms = operation.rooms as RoomName[];
     this.#pending.set(operation.socketId, rooms);
     this.#rooms.expect(rooms);
-    return this.#ask(operation);
+    const { position, crowd, answer } = await this.#ask(operation);
+    return { position, crowd, resume: (answer as ResumeAnswer | undefined) ?? null };
   }
 
   /** Enters further rooms for the sake of a connection that is not complete. */
@@ -102,7 +100,19 @@ export class Directory {
     if (!before) throw new Rejection('server/unavailable');
     this.#pending.set(socketId, [...before, ...rooms]);
     this.#rooms.expect(rooms);
-    await this.#ask({ op: 'enter', rooms: [...rooms] });
+    await this.#ask({ op: 'enter', socketId, rooms: [...rooms] });
+  }
+
+  /** Takes a place in a room, unless it has `max` users; answers whether there was one. */
+  async reserve(socketId: string, room: RoomName, max: number): Promise<boolean> {
+    return (await this.#ask({ op: 'reserve', socketId, room, max })).answer === true;
+  }
+
+  /** Writes what nobody waits for, after everything that was asked before. Nothing is written while this gateway is not registered. */
+  note(operation: Extract<DirectoryOperation, { op: 'moved' | 'renew' | 'touch' }>): void {
+    if (!this.#open) return;
+    this.#waiting.push(unasked(operation));
+    this.#write();
   }
 
   /** An emission lets a connection that is not complete join these rooms. */
@@ -122,9 +132,10 @@ export class Directory {
     this.#write();
   }
 
-  disconnect(socketId: string): void {
+  /** `resumable`: its session is kept for the resume window. */
+  disconnect(socketId: string, resumable: boolean): void {
     this.settle(socketId);
-    this.#waiting.push(unasked({ op: 'disconnect', socketId }));
+    this.#waiting.push(unasked({ op: 'disconnect', socketId, resumable }));
     this.#write();
   }
 
@@ -157,7 +168,7 @@ export class Directory {
     while (this.#writing) await this.#writing;
   }
 
-  #ask(operation: DirectoryOperation): Promise<Registered> {
+  #ask(operation: DirectoryOperation): Promise<Done> {
     if (!this.#open) return Promise.reject(new Rejection('server/unavailable'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, resolve, reject });
@@ -189,14 +200,15 @@ export class Directory {
   }
 
   async #send(taken: Waiting[], rooms: RoomChange[]): Promise<void> {
-    const { redis, keys, incarnation, position, socketsPerUserMax } = this.#options;
+    const { redis, keys, incarnation, position, socketsPerUserMax, resumeWindowMs: windowMs } = this.#options;
     const generation = this.#generation;
     this.#revision += 1;
     const revision = this.#revision;
     // Room changes first: a removal that was decided before a connection must not undo what the connection adds.
     const operations = JSON.stringify([...rooms, ...taken.map(({ operation }) => operation)]);
     try {
-      const args = [keys.prefix, incarnation(), revision, socketsPerUserMax, operations, position()] as const;
+      const times = [sessionTtlMs(windowMs), windowMs, logRetentionMs(windowMs)] as const;
+      const args = [keys.prefix, incarnation(), revision, socketsPerUserMax, operations, position(), ...times] as const;
       const reply = await directoryScript.run(redis, [keys.clock], args);
       if (generation !== this.#generation || reply.state === 'dead') {
         refuse(taken);
@@ -221,9 +233,20 @@ export class Directory {
     }
     for (const { operation, resolve } of taken) {
       if ('rooms' in operation) this.#rooms.entered(operation.rooms);
+      const answer = reply.answers.get(answerKeyOf(operation));
+      if (operation.op === 'connect') this.#enterResumed(operation.socketId, answer as ResumeAnswer | undefined);
       const crowd = operation.op === 'connect' ? (reply.crowds.get(operation.socketId) ?? null) : null;
-      resolve({ position: reply.clock, crowd });
+      resolve({ position: reply.clock, crowd, answer });
     }
+  }
+
+  /** A resume brings rooms along that only Redis knew of. */
+  #enterResumed(socketId: string, answer: ResumeAnswer | undefined): void {
+    if (!answer?.resumed) return;
+    const open = Object.entries(answer.rooms).filter(([, stays]) => stays.at(-1)?.[1] === '');
+    const rooms = open.map(([room]) => room as RoomName);
+    this.expect(socketId, rooms);
+    this.#rooms.entered(rooms);
   }
 
   /** The outcome is unknown: what must be true in the end is written again; who waits is refused by the caller. */
@@ -233,16 +256,9 @@ export class Directory {
     for (const { operation } of taken) {
       if ('rooms' in operation) this.#rooms.doubt(operation.rooms);
       if (operation.op === 'connect') this.settle(operation.socketId);
-      if (operation.op === 'connect' || operation.op === 'disconnect') {
-        again.push(unasked({ op: 'disconnect', socketId: operation.socketId }));
-      }
+      const repair = repairOf(operation, this.#options.position());
+      if (repair) again.push(unasked(repair));
     }
     this.#waiting.unshift(...again);
   }
-}
-
-const unasked = (operation: DirectoryOperation): Waiting => ({ operation, resolve: ignore, reject: ignore });
-
-function refuse(waiting: Waiting[]): void {
-  for (const { reject } of waiting) reject(new Rejection('server/unavailable'));
 }

@@ -1,8 +1,16 @@
 import type { Emitter } from '@skirmish/emitter';
 import type { CharacterId, IncarnationId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
+import type { Redis } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
+import type { RoomMember } from './memberships.ts';
+import type { Standing } from './missed-events.ts';
+import type { ReloadReason } from './resumes.ts';
 
-/** What is registered in Redis for one fresh connection. */
+export type { RoomMember } from './memberships.ts';
+export type { Standing } from './missed-events.ts';
+export type { ReloadReason } from './resumes.ts';
+
+/** What is registered in Redis for one connection. */
 export interface ConnectEntry {
   readonly socketId: string;
   readonly userId: UserId;
@@ -12,6 +20,20 @@ export interface ConnectEntry {
   readonly zone: ZoneId | null;
   readonly tokenExpiresAtMs: number;
   readonly connectedAtMs: number;
+  /** Private id of the session that begins; also of one that wanted to resume and may not. */
+  readonly pid: string;
+  /** The session that the client wants to continue, and the position up to which it has everything. */
+  readonly resume: { readonly pid: string; readonly offset: string } | null;
+}
+
+/** How a connection arrives: the rooms it will be in, and what became of its wish to resume. */
+export interface Arrival {
+  readonly rooms: readonly RoomName[];
+  readonly resume:
+    | null
+    /** What was missed follows after its welcome, which carries the client's own position. `connectedAtMs`: since when the session counts. */
+    | { readonly recovered: true; readonly offset: string; readonly connectedAtMs: number }
+    | { readonly recovered: false; readonly reason: ReloadReason };
 }
 
 /** State and ephemeral events: Pub/Sub per room, lossy, never waiting. */
@@ -26,6 +48,8 @@ export interface RealmTransport {
   readonly realm: RealmId;
   readonly emitter: Emitter;
   readonly volatile: VolatileChannels;
+  /** The connection for commands. */
+  readonly redis: Redis;
   incarnation(): IncarnationId;
   /** The internal port, `host:port`, of an incarnation of the registry as of the last renewal; asks nobody and outlives outages of Redis. */
   addressOf(incarnation: string): string | undefined;
@@ -37,8 +61,26 @@ export interface RealmTransport {
    * names rooms that `connect` did not, they are entered and the state is read again.
    */
   widen(socketId: string, rooms: readonly RoomName[]): Promise<void>;
+  /**
+   * The last step before CONNECT is answered: what the connection will hear first and be in. `rooms` are those that the server's state gives
+   * it, `standing` what any other room of a resumed session is to it now. Rejects when it could not be found out: close the transport then, the
+   * client comes again with its session intact.
+   */
+  settle(socketId: string, rooms: readonly RoomName[], standing: (room: RoomName) => Standing): Promise<Arrival>;
+  /** Counts a wish to resume that was not even in a sound form. */
+  resumeMalformed(): void;
   abandon(socketId: string): void;
-  disconnected(socketId: string): void;
+  /** `resumable`: the session is kept for the resume window; not when one of the two sides ended it on purpose. */
+  disconnected(socketId: string, resumable: boolean): void;
+  /** Lets a socket here join rooms at one place in the order of the realm; resolves when it is in. Rejects with `server/unavailable`, `server/busy`. */
+  join(socketId: string, rooms: readonly RoomName[]): Promise<{ id: string }>;
+  leave(socketId: string, rooms: readonly RoomName[]): Promise<{ id: string }>;
+  /** Takes a place in a room for a socket here in one step, unless it has `usersMax` users already; the place goes with the socket. */
+  reserve(socketId: string, room: RoomName, usersMax: number): Promise<boolean>;
+  /** Gives the place back when the join did not come about. */
+  release(socketId: string, room: RoomName): void;
+  /** One page of who is in a room, on all gateways; the cursor is `'0'` at the beginning and in the end. A member may appear on two pages. */
+  members(room: RoomName, cursor?: string, count?: number): Promise<{ members: RoomMember[]; cursor: string }>;
   enterZone(socketId: string, zone: ZoneId): Promise<void>;
   leaveZone(socketId: string, zone: ZoneId): Promise<void>;
   population(zone: ZoneId): Promise<number>;

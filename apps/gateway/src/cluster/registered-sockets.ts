@@ -1,8 +1,12 @@
-import type { IncarnationId, RoomName, ZoneId } from '@skirmish/protocol';
+import type { CharacterId, IncarnationId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
+import { parseRoom, Rejection } from '@skirmish/protocol';
 import type { RealmKeys } from '@skirmish/redis';
 import type { Socket } from 'socket.io';
 import type { Directory } from './directory.ts';
-import type { ConnectEntry } from './realm-transport-types.ts';
+import type { ResumeAnswer } from './directory-operations.ts';
+import type { Standing } from './missed-events.ts';
+import type { Arrival, ConnectEntry } from './realm-transport-types.ts';
+import type { Resumes, ResumeWish } from './resumes.ts';
 import type { SocketFence } from './socket-fence.ts';
 
 /** A connection that was registered but did not complete is given up after this time, milliseconds. */
@@ -11,18 +15,27 @@ const pendingMsMax = 15_000;
 export interface RegisteredSocketsOptions {
   directory: Directory;
   fence: SocketFence;
+  resumes: Resumes;
   keys: RealmKeys;
   incarnation: () => IncarnationId;
   readerPosition: () => string;
   socketsPerUserMax: number;
   /** Closes these sockets, wherever they are, because their user has newer ones. */
   closeSockets: (socketIds: string[]) => void;
+  /** Ends the connection that continued a session until now. */
+  cutOff: (before: { incarnation: string; socketId: string }) => void;
 }
 
 interface Registered {
   zone: ZoneId | null;
   since: number;
   complete: boolean;
+  pid: string;
+  sessionsKey: string;
+  /** It goes on with an older session, which must not end with an attempt that fails. */
+  continues: boolean;
+  /** Until it is settled. */
+  wish: (ResumeWish & { freshPid: string }) | null;
 }
 
 /** The sockets of this gateway that Redis knows of, from before their CONNECT is answered until they are gone. */
@@ -38,23 +51,21 @@ export class RegisteredSockets {
     return this.#sockets.size;
   }
 
+  entries(): IterableIterator<[socketId: string, session: { pid: string; sessionsKey: string }]> {
+    return this.#sockets.entries();
+  }
+
   /** Enters a connection and its rooms; every emission routed after the answered position reaches this gateway for it. */
   async connect(entry: ConnectEntry): Promise<{ position: string }> {
     const { directory, fence, keys } = this.#options;
-    const { socketId, userId, characterId, zone, connectedAtMs, device } = entry;
-    this.#sockets.set(socketId, { zone, since: performance.now(), complete: false });
-    fence.open(socketId, entry.rooms);
+    const { socketId, zone, pid } = entry;
+    const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, wish: null };
+    this.#sockets.set(socketId, known);
+    fence.open(socketId, entry.resume ? null : entry.rooms);
     try {
-      const { position, crowd } = await directory.connect({
-        op: 'connect',
-        socketId,
-        rooms: [...entry.rooms],
-        userKey: keys.user(userId),
-        record: JSON.stringify({ v: 1, gateway: this.#options.incarnation(), connectedAtMs, device }),
-        zoneKey: zone === null || characterId === null ? '' : keys.roster(zone),
-        characterId: characterId ?? '',
-      });
+      const { position, crowd, resume } = await directory.connect(this.#operationOf(entry, known));
       fence.admit(socketId, position);
+      if (entry.resume && resume) this.#resume(known, entry.resume, position, resume, socketId);
       if (crowd) this.#closeOldest(crowd);
       return { position };
     } catch (error) {
@@ -70,18 +81,51 @@ export class RegisteredSockets {
     await this.#options.directory.widen(socketId, rooms);
   }
 
+  /** Says what a connection will hear first and be in, by what the server knows now; the last step before its CONNECT. */
+  async settle(socketId: string, rooms: readonly RoomName[], standing: (room: RoomName) => Standing): Promise<Arrival> {
+    const wish = this.#sockets.get(socketId)?.wish;
+    if (!wish) return { rooms, resume: null };
+    const { resumes, fence, directory } = this.#options;
+    const outcome = await resumes.settle(wish, standing);
+    const known = this.#sockets.get(socketId);
+    if (!known) throw new Rejection('server/unavailable');
+    known.wish = null;
+    for (const room of outcome.lost) directory.note({ op: 'moved', socketId, room, at: wish.position, joined: false });
+    if (outcome.recovered) {
+      const all = [...new Set([...rooms, ...outcome.kept])];
+      fence.settle(socketId, all, outcome.events);
+      return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
+    }
+    fence.settle(socketId, rooms, []);
+    if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position });
+    known.pid = wish.freshPid;
+    known.continues = false;
+    return { rooms, resume: { recovered: false, reason: outcome.reason } };
+  }
+
   /** The socket was welcomed and is in its rooms: from now on the directory sees them itself. */
   complete(socket: Socket): void {
     const known = this.#sockets.get(socket.id);
     if (known) known.complete = true;
-    this.#options.fence.complete(socket, this.#options.readerPosition());
+    this.#options.fence.complete(socket, this.#options.readerPosition);
     this.#options.directory.settle(socket.id);
   }
 
-  /** Takes a socket out of Redis; harmless for one that is not registered. */
-  leave(socketId: string): void {
+  /** A socket has joined or left a room at this position. What it joins while it completes is registered already. */
+  moved(socketId: string, room: string, joined: boolean, at: string): void {
+    if (!this.#sockets.get(socketId)?.complete || !parseRoom(room)) return;
+    this.#options.directory.note({ op: 'moved', socketId, room, at, joined });
+  }
+
+  /** Takes a socket out of Redis; harmless for one that is not registered. `resumable`: its session is kept for the resume window. */
+  leave(socketId: string, resumable: boolean): void {
     this.#options.fence.forget(socketId);
-    if (this.#sockets.delete(socketId)) this.#options.directory.disconnect(socketId);
+    if (this.#sockets.delete(socketId)) this.#options.directory.disconnect(socketId, resumable);
+  }
+
+  /** Gives up a connection that will not complete; what it wanted to resume stays. */
+  abandon(socketId: string): void {
+    this.leave(socketId, this.#sockets.get(socketId)?.continues ?? false);
   }
 
   /** Moves the seat of a socket's character into a zone, or out of the one it names. */
@@ -100,8 +144,25 @@ export class RegisteredSockets {
   /** Gives up connections that were never completed. */
   expire(now = performance.now()): void {
     for (const [socketId, { complete, since }] of this.#sockets) {
-      if (!complete && now - since > pendingMsMax) this.leave(socketId);
+      if (!complete && now - since > pendingMsMax) this.abandon(socketId);
     }
+  }
+
+  #operationOf(entry: ConnectEntry, { sessionsKey }: Registered): Parameters<Directory['connect']>[0] {
+    const { keys } = this.#options;
+    const { socketId, userId, characterId, zone, connectedAtMs, device, pid, resume } = entry;
+    const zoneKey = zone === null || characterId === null ? '' : keys.roster(zone);
+    const character: CharacterId | '' = characterId ?? '';
+    const user: { userId: UserId; userKey: string } = { userId, userKey: keys.user(userId) };
+    return { op: 'connect', socketId, rooms: [...entry.rooms], ...user, device, connectedAtMs, zoneKey, characterId: character, pid, sessionsKey, resume };
+  }
+
+  #resume(known: Registered, { pid, offset }: { pid: string; offset: string }, position: string, answer: ResumeAnswer, socketId: string): void {
+    known.wish = { offset, position, answer, freshPid: known.pid };
+    if (!answer.resumed) return;
+    known.pid = pid;
+    known.continues = true;
+    if (answer.before.socketId !== socketId) this.#options.cutOff(answer.before);
   }
 
   #closeOldest(crowd: string[]): void {

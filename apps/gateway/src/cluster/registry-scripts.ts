@@ -1,5 +1,5 @@
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
-import { luaPassSeatOn } from './directory-script.ts';
+import { luaDepart, luaPassSeatOn } from './directory-operations.ts';
 
 /** What the registry knows of one incarnation; version 1 of the record. */
 export interface RegistryRecord {
@@ -169,20 +169,13 @@ export const sweepScript = defineScript<readonly [prefix: string, incarnation: s
 local K, incarnation, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] == 'dead' and redis.call('HEXISTS', K .. 'gateways', incarnation) == 1 then return 1 end
 ${luaPassSeatOn}
+${luaDepart}
 local rooms = redis.call('SPOP', K .. 'rooms-of:' .. incarnation, max)
 for _, room in ipairs(rooms) do redis.call('SREM', K .. 'room:' .. room, incarnation) end
 local sockets = redis.call('HRANDFIELD', K .. 'sockets-of:' .. incarnation, max, 'WITHVALUES')
 for i = 1, #sockets, 2 do
-  local socketId, entry = sockets[i], cjson.decode(sockets[i + 1])
-  redis.call('HDEL', K .. 'sockets-of:' .. incarnation, socketId)
-  redis.call('HDEL', entry.userKey, socketId)
-  if entry.zoneKey ~= '' then
-    local seat = redis.call('HGET', entry.zoneKey, entry.characterId)
-    if seat and cjson.decode(seat).socketId == socketId then
-      redis.call('HDEL', entry.zoneKey, entry.characterId)
-      passSeatOn(entry)
-    end
-  end
+  local entry = cjson.decode(sockets[i + 1])
+  if depart(incarnation, sockets[i], entry) then passSeatOn(entry) end
 end
 if #rooms == max or #sockets == 2 * max then return 0 end
 redis.call('SREM', K .. 'condemned', incarnation)

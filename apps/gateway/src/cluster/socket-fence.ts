@@ -3,26 +3,23 @@ import type { Namespace, Socket } from 'socket.io';
 import type { ClusterMessage } from 'socket.io-adapter';
 import { MessageType } from 'socket.io-adapter';
 import { emitDirect } from '../connection/redis-adapter.ts';
+import { Gate, type KeptEntry } from './gate.ts';
+import type { MissedEvent } from './missed-events.ts';
 
 /** Sockets closed in one slice, and the pause between two slices in milliseconds. */
 const sliceSockets = 100;
 const sliceMs = 25;
-/** Entries kept for a connection that is not complete; more than that and it is closed to try again. */
-const ringEntriesMax = 1000;
+/** Missed events sent in one turn: others wait no longer than this takes. */
+const missedPerTurn = 250;
+/** Bytes that may wait in a transport before more missed events are added, and how often that is looked at, milliseconds. */
+const unsentBytesMax = 1_048_576;
+const unsentLookMs = 20;
 
-/** The content of an inbox entry that names sockets by rooms. */
-interface Targeted {
-  opts: { rooms: string[]; except: string[] };
-  packet?: { data: [event: string, payload: object] };
-  rooms?: string[];
-}
-
-/** A connection between its registration and its completion. */
-interface Gate {
-  position: string;
-  rooms: Set<string>;
-  ring: { type: MessageType; id: string; data: Targeted }[];
-  void: boolean;
+export interface SocketFenceOptions {
+  /** Told of rooms that a connection will be in once it is complete. */
+  onJoin: (socketId: string, rooms: readonly string[]) => void;
+  /** Runs a change to memberships that belongs to this position. */
+  at: (position: string, change: () => void) => void;
 }
 
 /**
@@ -30,57 +27,55 @@ interface Gate {
  *
  * - From its registration on, a connection needs every entry after its position: until it is complete they are kept in its gate, then
  *   replayed in order in the turn in which it completes. Entries up to the position are not for it, also when the reader meets them later.
+ * - One that resumes hears what it missed first, in turns of bounded length; its gate stays until it has caught up.
  * - After a gap every present socket is taken out of its rooms at once, so that nothing critical reaches it any more, and closed in slices;
  *   its client reconnects by itself.
  */
 export class SocketFence {
+  readonly #options: SocketFenceOptions;
   #nsp: Namespace | null = null;
   #gates = new Map<string, Gate>();
   #young = new Map<string, string>();
   #closing: Socket[] = [];
   #timer: NodeJS.Timeout | null = null;
 
-  readonly #onJoin: (socketId: string, rooms: readonly string[]) => void;
-
-  /** `onJoin` is told of rooms that a connection will be in once it is complete. */
-  constructor(onJoin: (socketId: string, rooms: readonly string[]) => void) {
-    this.#onJoin = onJoin;
+  constructor(options: SocketFenceOptions) {
+    this.#options = options;
   }
 
   attach(nsp: Namespace): void {
     this.#nsp = nsp;
   }
 
-  /** Opens the gate of a connection before it is registered, so that nothing can fall between. */
-  open(socketId: string, rooms: readonly string[]): void {
-    this.#gates.set(socketId, { position: '', rooms: new Set([socketId, ...rooms]), ring: [], void: false });
+  /** Opens the gate of a connection before it is registered, so that nothing can fall between. `rooms` null: not known before {@link settle}. */
+  open(socketId: string, rooms: readonly string[] | null): void {
+    this.#gates.set(socketId, new Gate(socketId, rooms, (joined) => { this.#options.onJoin(socketId, joined); }));
   }
 
   /** The connection is registered: it needs entries after `position` only. */
   admit(socketId: string, position: string): void {
-    const gate = this.#gates.get(socketId);
-    if (!gate) return;
-    gate.position = position;
-    gate.ring = gate.ring.filter(({ id }) => compareStreamIds(id, position) > 0);
+    this.#gates.get(socketId)?.admit(position);
   }
 
   /** Further rooms of a connection that is not complete. */
   widen(socketId: string, rooms: readonly string[]): void {
-    for (const room of rooms) this.#gates.get(socketId)?.rooms.add(room);
+    this.#gates.get(socketId)?.widen(rooms);
   }
 
-  /** The socket has joined its rooms: hands over what came meanwhile, in order, before anything that the reader brings from now on. */
-  complete(socket: Socket, readerPosition: string): void {
+  /** The rooms of a connection that wanted to resume, and what it missed. */
+  settle(socketId: string, rooms: readonly string[], missed: MissedEvent[]): void {
+    this.#gates.get(socketId)?.settle(rooms, missed);
+  }
+
+  /**
+   * The socket was welcomed and has joined its rooms: sends what it missed, then what came meanwhile, in order, before anything that the
+   * reader brings from now on. More than fits into one turn is sent over several; until then the gate keeps what comes.
+   */
+  complete(socket: Socket, readerPosition: () => string): void {
     const gate = this.#gates.get(socket.id);
-    this.#gates.delete(socket.id);
-    // Not a member for one moment: it would hear what comes after the gap. Without a gate (given up meanwhile) nothing was kept for it.
-    if (!gate || gate.void) {
-      this.#nsp?.adapter.delAll(socket.id);
-      this.#close([socket]);
-      return;
-    }
-    if (compareStreamIds(readerPosition, gate.position) < 0) this.#young.set(socket.id, gate.position);
-    for (const entry of gate.ring) this.#replay(socket, entry);
+    if (gate) this.#catchUp(socket, gate, readerPosition);
+    // Given up meanwhile: nothing was kept for it.
+    else this.#cut(socket);
   }
 
   forget(socketId: string): void {
@@ -88,11 +83,19 @@ export class SocketFence {
     this.#young.delete(socketId);
   }
 
+  /** Whether everything up to the reader's position has been sent to this socket, and it may be told so. */
+  isCurrent(socketId: string, readerPosition: string): boolean {
+    const young = this.#young.get(socketId);
+    return !this.#gates.has(socketId) && (young === undefined || compareStreamIds(readerPosition, young) > 0);
+  }
+
   /** Shows the fence an entry before it is delivered; answers the ids of sockets that must not get it, none in the usual case. */
   pass(message: ClusterMessage, id: string): string[] {
-    if (this.#gates.size > 0) this.#keep(message, id);
-    if (this.#young.size === 0) return [];
     const out: string[] = [];
+    for (const [socketId, gate] of this.#gates) {
+      gate.keep(message, id);
+      if (gate.catchingUp) out.push(socketId);
+    }
     for (const [socketId, position] of this.#young) {
       if (compareStreamIds(id, position) > 0) this.#young.delete(socketId);
       else out.push(socketId);
@@ -115,38 +118,47 @@ export class SocketFence {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     this.#closing = [];
+    this.#gates.clear();
   }
 
-  #keep(message: ClusterMessage, id: string): void {
-    const { data } = message as unknown as { data: Targeted };
-    for (const [socketId, gate] of this.#gates) {
-      if (gate.void || (gate.position !== '' && compareStreamIds(id, gate.position) <= 0) || !isMeant(data, gate.rooms)) continue;
-      if (gate.ring.length >= ringEntriesMax) {
-        gate.void = true;
-        gate.ring = [];
-        continue;
-      }
-      // The local delivery that follows appends the position to the packet's own array: keep another one.
-      const kept = data.packet ? { ...data, packet: { data: [...data.packet.data] as [string, object] } } : data;
-      gate.ring.push({ type: message.type, id, data: kept });
-      if (message.type === MessageType.SOCKETS_JOIN) {
-        for (const room of data.rooms ?? []) gate.rooms.add(room);
-        this.#onJoin(socketId, data.rooms ?? []);
-      }
-      if (message.type === MessageType.SOCKETS_LEAVE) for (const room of data.rooms ?? []) gate.rooms.delete(room);
+  /** One turn of what was missed; the last one opens the gate. */
+  #catchUp(socket: Socket, gate: Gate, readerPosition: () => string): void {
+    // Closed or replaced since the last turn.
+    if (this.#gates.get(socket.id) !== gate) return;
+    // Not a member for one moment: it would hear what comes after the gap.
+    if (gate.void) return this.#cut(socket);
+    if (unsentBytes(socket) < unsentBytesMax) {
+      for (const { id, event, payload } of gate.missed.splice(0, missedPerTurn)) emitDirect(socket, event, payload, id);
     }
+    if (gate.missed.length === 0) return this.#finish(socket, gate, readerPosition());
+    gate.catchingUp = socket;
+    const again = (): void => { this.#catchUp(socket, gate, readerPosition); };
+    if (unsentBytes(socket) < unsentBytesMax) setImmediate(again);
+    else setTimeout(again, unsentLookMs).unref();
   }
 
-  #replay(socket: Socket, { type, id, data }: Gate['ring'][number]): void {
+  #finish(socket: Socket, gate: Gate, readerPosition: string): void {
+    this.#gates.delete(socket.id);
+    if (compareStreamIds(readerPosition, gate.position) < 0) this.#young.set(socket.id, gate.position);
+    for (const entry of gate.take()) this.#replay(socket, entry);
+  }
+
+  #cut(socket: Socket): void {
+    this.#gates.delete(socket.id);
+    this.#nsp?.adapter.delAll(socket.id);
+    this.#close([socket]);
+  }
+
+  #replay(socket: Socket, { type, id, data }: KeptEntry): void {
     switch (type) {
       case MessageType.BROADCAST:
         if (data.packet) emitDirect(socket, data.packet.data[0], data.packet.data[1], id);
         return;
       case MessageType.SOCKETS_JOIN:
-        void socket.join(data.rooms ?? []);
+        this.#options.at(id, () => { void socket.join(data.rooms ?? []); });
         return;
       case MessageType.SOCKETS_LEAVE:
-        for (const room of data.rooms ?? []) void socket.leave(room);
+        this.#options.at(id, () => { for (const room of data.rooms ?? []) void socket.leave(room); });
         return;
       default:
         // Disconnected while it connected.
@@ -166,6 +178,11 @@ export class SocketFence {
   };
 }
 
-function isMeant({ opts }: Targeted, rooms: ReadonlySet<string>): boolean {
-  return opts.rooms.some((room) => rooms.has(room)) && !opts.except.some((room) => rooms.has(room));
+/** What a transport has been given and not written yet, as far as that is cheap to know. */
+function unsentBytes(socket: Socket): number {
+  const { transport } = socket.conn as unknown as { transport?: { socket?: { bufferedAmount?: number } } };
+  const buffered = transport?.socket?.bufferedAmount ?? 0;
+  const { writeBuffer } = socket.conn as unknown as { writeBuffer?: { length: number } };
+  // A packet that waits for a poll counts as a small one.
+  return buffered + (writeBuffer?.length ?? 0) * 200;
 }

@@ -14,6 +14,9 @@ export interface TransportOptions {
   condemnAfterTicks: number;
   epochGraceMs: number;
   resumeWindowMs: number;
+  /** Most events, and most characters of their JSON, that one resume may bring. */
+  resumeEntriesMax: number;
+  resumeBytesMax: number;
   inboxRetentionMs: number;
   readBlockMs: number;
   readCoalesceMs: number;

@@ -1,11 +1,11 @@
 import type { RealmContext } from '../context.ts';
-import { roomsOf } from '../room/room-access.ts';
 import { welcome } from '../session/welcome.ts';
 import { claimantOf } from '../zone/claimant.ts';
 import type { Arrivals } from './authenticate.ts';
 import { createDispatch } from './dispatch.ts';
 import type { EventTable } from './events.ts';
 import { emitDirect } from './redis-adapter.ts';
+import { isResumable } from './resume-wish.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
 /**
@@ -21,7 +21,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     if (!session) return;
     const claimant = claimantOf(session);
     if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
-    realm.transport.disconnected(this.id);
+    realm.transport.disconnected(this.id, isResumable(reason));
     const { userId, socketId } = session;
     metrics.report('socket-disconnected', { realm: realm.realm, reason }, { userId, socketId, lastedMs: Date.now() - session.connectedAtMs });
   }
@@ -36,14 +36,13 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     realm.sessions.add(session);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);
-    const rooms = roomsOf(session.player);
-    Promise.resolve(socket.join(rooms)).catch((err: unknown) => {
+    Promise.resolve(socket.join([...session.rooms])).catch((err: unknown) => {
       // Without its rooms a socket would be deaf, and nobody would notice.
       logger.error({ err, userId: session.userId }, 'a socket could not join its rooms');
       socket.conn.close();
     });
     const snapshot = enterZone(realm, session);
-    welcome(realm, session, rooms);
+    welcome(realm, session);
     if (snapshot) emitDirect(socket, 'zone:tick', snapshot());
     metrics.connectSeconds.observe((Date.now() - socket.handshake.issued) / 1000);
     const { userId, characterId, socketId } = session;

@@ -2,9 +2,10 @@ import type { Identity } from '@skirmish/auth';
 import type { Player } from '@skirmish/database';
 import { protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
-import { roomsOf } from '../room/room-access.ts';
+import { roomsOf, standingIn } from '../room/room-access.ts';
 import { deviceIn, protocolIn, scrubHandshake, tokenIn, triesToResume } from './handshake.ts';
 import { rejectionOf } from './rejection-of.ts';
+import { beginAnew, freshPrivateId, privateIdOf, wishOf } from './resume-wish.ts';
 import { createSession, type Session, type SocketWithAuth } from './session.ts';
 
 type Next = (error?: Error & { data?: unknown }) => void;
@@ -29,7 +30,10 @@ export function createAuthenticate(realm: RealmContext, arrivals: Arrivals): (so
       .finally(() => {
         realm.gateway.connecting.count -= 1;
         // Joined, or gone on the way: then nobody else would take the registration back.
-        setImmediate(() => { if (arrivals.delete(socket.id)) realm.transport.abandon(socket.id); });
+        setImmediate(() => {
+          arrivals.delete(socket.id);
+          if (!realm.sessions.get(socket.id)) realm.transport.abandon(socket.id);
+        });
       });
   };
 }
@@ -39,7 +43,8 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   const token = tokenIn(handshake);
   const protocol = protocolIn(handshake);
   const device = deviceIn(handshake);
-  const resumeAttempted = triesToResume(handshake);
+  const wish = wishOf(socket);
+  const malformed = !wish && triesToResume(handshake);
   scrubHandshake(handshake);
   if (protocol !== null && protocol < protocolVersionMin) throw new Rejection('client/too-old');
   const identity = await realm.gateway.verifier.verify(token);
@@ -49,6 +54,9 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   const characterId = expected.character?.characterId ?? null;
   socket.data = { userId: identity.userId, characterId };
   const connectedAtMs = Date.now();
+  // Whoever is gone already must not take its session away from the connection that replaced it.
+  if (socket.conn.readyState !== 'open') throw new Rejection('server/unavailable');
+  const pid = wish ? freshPrivateId() : privateIdOf(socket);
   const { position } = await realm.transport.connect({
     socketId: socket.id,
     userId: identity.userId,
@@ -58,10 +66,24 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
     zone: expected.character?.zone.id ?? null,
     tokenExpiresAtMs: identity.expiresAtMs,
     connectedAtMs,
+    pid,
+    resume: wish,
   });
-  const session = createSession({ socket, userId: identity.userId, characterId, connectedAtMs, position, resumeAttempted, player: expected, tokenExpiresAtMs: identity.expiresAtMs });
+  const player = await settle(realm, socket.id, expected, query, identity);
+  const arrival = await arrivalOf(realm, socket, player, wish && pid);
+  const reload = malformed ? 'not-recoverable' : arrival.reload;
+  const { userId, expiresAtMs: tokenExpiresAtMs } = identity;
+  const session = createSession({ connectedAtMs, position, ...arrival, reload, socket, userId, characterId, player, tokenExpiresAtMs });
+  if (malformed) realm.transport.resumeMalformed();
   arrivals.set(socket.id, session);
-  session.player = await settle(realm, session, query, identity);
+}
+
+/** What a resume makes of a connection: where it continues, or why its client has to begin anew. */
+async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, player: Player, freshPid: string | null): Promise<Pick<Session, 'rooms' | 'reload'> & Partial<Session>> {
+  const { rooms, resume } = await realm.transport.settle(socket.id, roomsOf(player), (room) => standingIn(player, room));
+  if (resume?.recovered) return { rooms, reload: null, position: resume.offset, connectedAtMs: resume.connectedAtMs };
+  if (freshPid !== null) beginAnew(socket, freshPid);
+  return { rooms, reload: resume ? resume.reason : null };
 }
 
 const queryOf = ({ userId, characterId }: Identity) => ({ userId, ...(characterId === undefined ? {} : { characterId }) });
@@ -78,7 +100,7 @@ function permitted(player: Player | null, { characterId }: Identity): Player {
  * Reads the player once more, as of after the position from which this session is complete, until all rooms of the answer
  * are registered: a fight that began meanwhile would else be missed, or its first events.
  */
-async function settle(realm: RealmContext, { socketId, player: expected }: Session, query: ReturnType<typeof queryOf>, identity: Identity): Promise<Player> {
+async function settle(realm: RealmContext, socketId: string, expected: Player, query: ReturnType<typeof queryOf>, identity: Identity): Promise<Player> {
   const registered = new Set(roomsOf(expected));
   for (let round = 0; round < settleRoundsMax; round++) {
     const player = permitted(await latest(realm, expected, query), identity);

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import type { Emission, Router } from '@skirmish/emitter';
 import { entryType } from '@skirmish/emitter';
 import type { RealmKeys, Redis } from '@skirmish/redis';
+import { isStreamId } from '@skirmish/redis';
 import type { RoomName } from '@skirmish/protocol';
 import { parseRoom, roomOf } from '@skirmish/protocol';
 import type { Namespace, Socket } from 'socket.io';
@@ -44,6 +46,12 @@ export interface RealmAdapterOptions {
   /** Emissions of others let local sockets join these rooms. */
   onEntered: (rooms: readonly string[]) => void;
   onRoom: (room: string, exists: boolean) => void;
+  /** A socket joined or left a room, but not when it leaves all of them because it is gone. */
+  onMoved: (socketId: string, room: string, joined: boolean) => void;
+  /** Runs what an entry does; memberships that change meanwhile belong to its position. */
+  at: (position: string, change: () => void) => void;
+  /** The entry has been dealt with. */
+  onMet: (id: string) => void;
   onHandlerError: (error: unknown, id: string | undefined) => void;
   onEmitFailed: (error: unknown, cause: 'unavailable' | 'payload') => void;
   /** A volatile broadcast: state of the moment, over Pub/Sub. */
@@ -92,7 +100,6 @@ export function emitDirect(socket: Socket, event: string, payload: object, posit
 
 function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options: RealmAdapterOptions): StreamsAdapter {
   const local = {
-    onMessage: adapter.onMessage.bind(adapter),
     doPublish: adapter.doPublish.bind(adapter),
     // Async, whatever its type says: it rejects when the packet cannot be encoded.
     broadcast: adapter.broadcast.bind(adapter) as AsyncBroadcast,
@@ -129,22 +136,69 @@ function replaceExtensionPoints(adapter: StreamsAdapter, nsp: Namespace, options
     isRequest(message.type) || 'requestId' in ((message as { data?: object }).data ?? {})
       ? local.doPublish(message)
       : Promise.reject(new Error('critical messages take the routing script'));
-  adapter.onMessage = (message, offset) => {
-    try {
-      if (offset !== undefined) prepare(message, offset, nsp, options);
-      local.onMessage(message, offset);
-      if (offset !== undefined && isJoin(message)) options.onEntered(message.data.rooms);
-    } catch (error) {
-      options.onHandlerError(error, offset);
-    }
-  };
+  receiveEntries(adapter, nsp, options);
+  watchMemberships(adapter, options);
   adapter.persistSession = () => undefined;
-  adapter.restoreSession = () => Promise.reject(new Error('sessions are not restored'));
+  adapter.restoreSession = (pid, offset) => Promise.resolve(wishToResume(pid, offset));
   const count = adapter.serverCount.bind(adapter);
   adapter.serverCount = () => count().catch(() => 1);
   adapter.on('create-room', (room: string) => { options.onRoom(room, true); });
   adapter.on('delete-room', (room: string) => { options.onRoom(room, false); });
   return adapter;
+}
+
+/** Entries of the inbox, one by one: one that nobody can deliver is told and passed over. Messages without an offset are requests of other gateways. */
+function receiveEntries(adapter: StreamsAdapter, nsp: Namespace, options: RealmAdapterOptions): void {
+  const receive = adapter.onMessage.bind(adapter);
+  const deliver = (message: ClusterMessage, offset: string): void => {
+    prepare(message, offset, nsp, options);
+    if (isCut(message)) {
+      for (const socketId of message.data.opts.rooms) nsp.sockets.get(socketId)?.conn.close();
+      return;
+    }
+    options.at(offset, () => { receive(message, offset); });
+    if (isJoin(message)) options.onEntered(message.data.rooms);
+  };
+  adapter.onMessage = (message, offset) => {
+    try {
+      if (offset === undefined) receive(message);
+      else deliver(message, offset);
+    } catch (error) {
+      options.onHandlerError(error, offset);
+    } finally {
+      if (offset !== undefined) options.onMet(offset);
+    }
+  };
+}
+
+/** Tells of single joins and leaves; a socket that is gone leaves its rooms in another way (`delAll`). */
+function watchMemberships(adapter: StreamsAdapter, options: RealmAdapterOptions): void {
+  const addAll = adapter.addAll.bind(adapter);
+  const del = adapter.del.bind(adapter);
+  adapter.addAll = (id, rooms) => {
+    const had = adapter.sids.get(id);
+    const fresh = [...rooms].filter((room) => !had?.has(room));
+    const done = addAll(id, rooms);
+    for (const room of fresh) options.onMoved(id, room, true);
+    return done;
+  };
+  adapter.del = (id, room) => {
+    const was = adapter.sids.get(id)?.has(room) ?? false;
+    const done = del(id, room);
+    if (was) options.onMoved(id, room, false);
+    return done;
+  };
+}
+
+const privateIdForm = /^[A-Za-z0-9_-]{10,40}$/;
+
+/**
+ * A session that may be restored once its client has shown a token: a fresh socket id, no rooms, nothing missed, and in `data` what the
+ * client asked for. Socket.IO restores before it authenticates, so nothing is looked up here and nothing is given away.
+ */
+function wishToResume(pid: string, offset: string): Awaited<ReturnType<Adapter['restoreSession']>> {
+  if (!privateIdForm.test(pid) || !isStreamId(offset)) throw new Error('not a session');
+  return { sid: randomBytes(15).toString('base64url'), pid, rooms: [], data: { resume: { pid, offset } }, missedPackets: [] };
 }
 
 type Route = (type: Emission['type'], opts: BroadcastOptions, content: object, joined?: readonly string[]) => void;
@@ -192,6 +246,11 @@ function isRequest(type: MessageType): boolean {
 
 function isJoin(message: ClusterMessage): message is ClusterMessage & { data: { rooms: string[] } } {
   return message.type === MessageType.SOCKETS_JOIN;
+}
+
+/** Ends a transport without telling its client to stay away. */
+function isCut(message: ClusterMessage): message is ClusterMessage & { data: { opts: { rooms: string[] } } } {
+  return message.type === MessageType.DISCONNECT_SOCKETS && (message as { data: { cut?: unknown } }).data.cut === true;
 }
 
 function isLocalSocket(nsp: Namespace, opts: BroadcastOptions): boolean {

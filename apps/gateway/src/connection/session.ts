@@ -1,4 +1,4 @@
-import type { CharacterId, ClientToServerEvents, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { CharacterId, ClientToServerEvents, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
 import { Turns } from './turns.ts';
@@ -24,10 +24,12 @@ export interface Session {
   readonly userId: UserId;
   readonly characterId: CharacterId | null;
   readonly connectedAtMs: number;
-  /** Realm-clock position from which this session is complete. */
+  /** Realm-clock position from which this session is complete; of a resumed one the client's own. */
   readonly position: string;
-  /** The client asked to resume an earlier session. */
-  readonly resumeAttempted: boolean;
+  /** The rooms that it is in from the first moment. */
+  readonly rooms: readonly RoomName[];
+  /** Why the client asked to resume in vain, or null. */
+  readonly reload: string | null;
   readonly turns: Turns;
   player: Player;
   tokenExpiresAtMs: number;

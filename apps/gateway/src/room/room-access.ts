@@ -1,4 +1,5 @@
 import type { Player } from '@skirmish/database';
+import type { Standing } from '../cluster/realm-transport-types.ts';
 import { combatantsMax, parseRoom, partyMembersMax, type RoomName, roomOf, socketsPerUserMax } from '@skirmish/protocol';
 
 /** Whether a player belongs in a room: decided from what the server knows, never from what a client says. */
@@ -20,6 +21,27 @@ export function mayBeIn(player: Player, room: RoomName): boolean {
     case 'party':
     case undefined:
       return false;
+  }
+}
+
+/**
+ * What a room of a session that comes back is to its player now. Guilds are permission: of one that the player has left meanwhile nothing is
+ * said any more. A fight, a party and a fight that is watched are left by the emission that says so; until then the session stays in them.
+ */
+export function standingIn(player: Player, room: RoomName): Standing {
+  switch (parseRoom(room)?.kind) {
+    case 'combat':
+    case 'combat-watch':
+    case 'party':
+      return 'member';
+    case 'zone':
+      return mayBeIn(player, room) ? 'member' : 'past';
+    case 'realm':
+    case 'user':
+    case 'guild':
+      return mayBeIn(player, room) ? 'member' : 'revoked';
+    case undefined:
+      return 'revoked';
   }
 }
 

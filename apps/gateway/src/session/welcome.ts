@@ -1,10 +1,10 @@
-import { protocolVersion, type RoomName, type ServerPayload } from '@skirmish/protocol';
+import { protocolVersion, type ServerPayload } from '@skirmish/protocol';
 import { emitDirect } from '../connection/redis-adapter.ts';
 import type { RealmContext } from '../context.ts';
 import type { Session } from '../connection/session.ts';
 
-/** Greets a session: always its first event, with the position from which it is complete; then what a resume has to hear. */
-export function welcome(realm: RealmContext, session: Session, rooms: readonly RoomName[]): void {
+/** Greets a session: always its first event, with the position from which it is complete; after it what it missed, or that it has to begin anew. */
+export function welcome(realm: RealmContext, session: Session): void {
   const { socket, player } = session;
   const { recovered } = socket;
   const payload: ServerPayload<'session:welcome'> = {
@@ -15,14 +15,14 @@ export function welcome(realm: RealmContext, session: Session, rooms: readonly R
     recovered,
     serverTimeMs: Date.now(),
     tokenExpiresAtMs: session.tokenExpiresAtMs,
-    rooms: [...rooms],
+    rooms: [...session.rooms],
     zone: zoneOf(realm, session),
     party: null,
     guild: player.guild && { id: player.guild.id, name: player.guild.name },
     combats: [...player.combats],
   };
   emitDirect(socket, 'session:welcome', payload, session.position);
-  if (session.resumeAttempted && !recovered) emitDirect(socket, 'session:reload', { reason: 'not-recoverable' });
+  if (session.reload !== null) emitDirect(socket, 'session:reload', { reason: session.reload });
 }
 
 function zoneOf(realm: RealmContext, { player: { character } }: Session): ServerPayload<'session:welcome'>['zone'] {
