@@ -29,8 +29,8 @@ export type DirectoryOperation =
   | { op: 'moved'; socketId: string; room: string; at: string; joined: boolean }
   /** Takes a place in a room for a socket, unless it has `max` users. */
   | { op: 'reserve'; socketId: string; room: string; max: number }
-  /** Gives the session of a socket another private id, because its client begins anew at this position. */
-  | { op: 'renew'; socketId: string; pid: string; at: string }
+  /** Gives the session of a socket another private id, because its client begins anew at this position, in these rooms only. */
+  | { op: 'renew'; socketId: string; pid: string; at: string; rooms: string[] }
   /** Prolongs sessions: private id and index key of each. */
   | { op: 'touch'; sessions: [pid: string, sessionsKey: string][] }
   /** Moves the seat of a socket's character to another roster, or keeps it and sets the status. */
@@ -225,10 +225,14 @@ function ops.renew(o)
   local entry = entryOf(o.socketId)
   local session = entry and ownSession(entry, o.socketId)
   if not session then return end
-  local rooms = openRooms(session)
+  local before = entry.rooms
   dropSession(entry.sessionsKey, entry.pid)
-  entry.pid, session.start, session.sockets, session.rooms = o.pid, o.at, { o.socketId }, {}
-  for _, room in ipairs(rooms) do beginStay(session, room, o.at) end
+  entry.pid, entry.rooms, session.start, session.asOf, session.sockets, session.rooms = o.pid, {}, o.at, o.at, { o.socketId }, {}
+  for _, room in ipairs(before) do redis.call('HDEL', K .. 'members:' .. room, o.socketId) end
+  for _, room in ipairs(o.rooms) do
+    beginStay(session, room, o.at)
+    becomeMember(entry, o.socketId, room)
+  end
   saveEntry(o.socketId, entry)
   saveSession(o.pid, session)
   indexSession(entry.sessionsKey, o.pid)

@@ -90,14 +90,14 @@ export class RegisteredSockets {
     const known = this.#sockets.get(socketId);
     if (!known) throw new Rejection('server/unavailable');
     known.wish = null;
-    for (const room of outcome.lost) directory.note({ op: 'moved', socketId, room, at: wish.position, joined: false });
     if (outcome.recovered) {
+      for (const room of outcome.lost) directory.note({ op: 'moved', socketId, room, at: wish.position, joined: false });
       const all = [...new Set([...rooms, ...outcome.kept])];
       fence.settle(socketId, all, outcome.events);
       return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
     }
     fence.settle(socketId, rooms, []);
-    if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position });
+    if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position, rooms: [...rooms] });
     known.pid = wish.freshPid;
     known.continues = false;
     return { rooms, resume: { recovered: false, reason: outcome.reason } };

@@ -30,7 +30,7 @@ export interface ResumeWish {
 
 export type ResumeOutcome =
   | { recovered: true; kept: RoomName[]; lost: RoomName[]; events: MissedEvent[]; connectedAtMs: number }
-  | { recovered: false; lost: RoomName[]; reason: ReloadReason };
+  | { recovered: false; reason: ReloadReason };
 
 const atOnceMax = 16;
 const waitMsMax = 5_000;
@@ -65,13 +65,13 @@ export class Resumes {
 
   /** Rejects with `server/busy` when too many wait, and with the error of Redis: the client then comes again, with its session intact. */
   async settle({ answer, offset, position }: ResumeWish, standing: (room: RoomName) => Standing): Promise<ResumeOutcome> {
-    if (!answer.resumed) return this.#reload(answer.reason, []);
+    if (!answer.resumed) return this.#reload(answer.reason);
     const { redis, keys, resumeWindowMs, resumeEntriesMax: entriesMax, resumeBytesMax: bytesMax } = this.#options;
     const startedAt = performance.now();
     const missed = await this.#slots.run(() => readMissed({ redis, keys, answer, offset, position, standing, entriesMax, bytesMax, resumeWindowMs }));
     this.#seconds((performance.now() - startedAt) / 1000);
+    if (!missed.complete) return this.#reload(missed.reason);
     const lost = lostRooms(answer, standing);
-    if (!missed.complete) return this.#reload(missed.reason, lost);
     this.#count('recovered', 'none');
     this.#replayed(missed.events.length);
     return { recovered: true, kept: keptRooms(answer, standing), lost, events: missed.events, connectedAtMs: answer.connectedAtMs };
@@ -82,8 +82,8 @@ export class Resumes {
     this.#count('reload', 'malformed');
   }
 
-  #reload(reason: string, lost: RoomName[]): ResumeOutcome {
+  #reload(reason: string): ResumeOutcome {
     this.#count('reload', reason);
-    return { recovered: false, lost, reason: reloadReasons[reason] ?? 'not-recoverable' };
+    return { recovered: false, reason: reloadReasons[reason] ?? 'not-recoverable' };
   }
 }

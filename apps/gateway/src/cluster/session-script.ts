@@ -28,8 +28,8 @@ local function isOpen(session, room)
   return stays ~= nil and stays[#stays][2] == ''
 end
 local function beginStay(session, room, at)
-  if isOpen(session, room) then return false end
   local stays = session.rooms[room] or {}
+  if isOpen(session, room) or (#stays > 0 and stays[#stays][1] == at) then return false end
   session.rooms[room] = stays
   stays[#stays + 1] = { at, '' }
   return true
@@ -86,7 +86,8 @@ end
 local function foldMoves(session)
   local moves, met, complete = {}, {}, true
   local function read(room, from)
-    local entries = redis.call('XRANGE', K .. 'moves:' .. room, '(' .. from, '+', 'COUNT', 500)
+    -- Inclusive: of one move into several rooms a dying gateway may have written a part. What is there already changes nothing.
+    local entries = redis.call('XRANGE', K .. 'moves:' .. room, from, '+', 'COUNT', 500)
     if #entries == 500 then complete = false end
     for _, entry in ipairs(entries) do
       if not met[entry[1]] then
@@ -130,7 +131,8 @@ end
 -- The session that a client wants to continue, brought up to date; or nil and why not. Writes nothing.
 local function resumable(o)
   local session, offset = readSession(o.resume.pid), o.resume.offset
-  if not session then return nil, 'unknown' end
+  -- Records end with the window; a position from before it says why there is none.
+  if not session then return nil, splitId(offset) < nowMs - windowMs and not isAfter(offset, clockId) and 'window' or 'unknown' end
   if session.userKey ~= o.userKey then return nil, 'foreign' end
   if isAfter(offset, clockId) or isAfter(session.start, offset) then return nil, 'position' end
   if splitId(offset) < keptFromMs then return nil, 'window' end

@@ -86,7 +86,9 @@ export class SocketFence {
   /** Whether everything up to the reader's position has been sent to this socket, and it may be told so. */
   isCurrent(socketId: string, readerPosition: string): boolean {
     const young = this.#young.get(socketId);
-    return !this.#gates.has(socketId) && (young === undefined || compareStreamIds(readerPosition, young) > 0);
+    // After a gap it is in no room any more: a position from behind the gap would let its resume step over it.
+    const isCut = this.#nsp?.adapter.sids.has(socketId) !== true;
+    return !isCut && !this.#gates.has(socketId) && (young === undefined || compareStreamIds(readerPosition, young) > 0);
   }
 
   /** Shows the fence an entry before it is delivered; answers the ids of sockets that must not get it, none in the usual case. */
