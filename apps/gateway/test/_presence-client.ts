@@ -22,6 +22,9 @@ export class PresenceClient {
   /** Positions that did not grow within one connection. */
   readonly backwards: string[] = [];
   #position = '0-0';
+  /** What the realm said to this connection, and from which position on it must hear everything. */
+  #said: string[] = [];
+  #since = '';
 
   constructor(url: string, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null; name: string }) {
     this.userId = of.userId;
@@ -34,6 +37,8 @@ export class PresenceClient {
     this.socket.on('disconnect', (reason) => {
       this.closings += 1;
       this.#position = '0-0';
+      this.#since = '';
+      this.#said = [];
       if (reason === 'io server disconnect') this.gone = true;
     });
     this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });
@@ -72,11 +77,19 @@ export class PresenceClient {
     if (this.backwards.length > 0) throw new Error(`${this.userId} heard positions twice or backwards: ${this.backwards.join()}`);
   }
 
+  /** Throws unless this connection heard what was said after its position, in order, each once, and nothing from before. */
+  checkSaid(said: ReadonlyMap<string, string>): void {
+    const expected = [...said].filter(([id]) => compareStreamIds(id, this.#since) > 0).sort(([a], [b]) => compareStreamIds(a, b)).map(([, name]) => name).join();
+    if (this.#said.join() !== expected) throw new Error(`${this.userId} heard ${this.#said.join()} instead of ${expected} since ${this.#since}`);
+  }
+
   #hear(event: string, { name = '' }: { name?: string }, position: string | undefined): void {
     if (position !== undefined && event !== 'welcome') {
       if (compareStreamIds(position, this.#position) <= 0) this.backwards.push(position);
       this.#position = position;
     }
+    if (event === 'welcome') this.#since = position ?? '';
+    if (event === 'app:said') this.#said.push(name);
     if (event === 'app:probe') this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
   }
 }

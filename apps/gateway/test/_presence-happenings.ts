@@ -14,7 +14,9 @@ export type Happening = { afterMs: number } & (
   | { what: 'travel'; user: number; zone: number }
   | { what: 'kick'; user: number }
   | { what: 'crash' | 'stop' | 'start'; slot: number }
-  | { what: 'freeze' | 'hold'; slot: number; ms: number }
+  | { what: 'freeze' | 'swallow' | 'hold'; slot: number; ms: number }
+  | { what: 'cut-redis'; slot: number }
+  | { what: 'say'; named: number }
   | { what: 'flush' | 'restart' }
 );
 
@@ -56,6 +58,9 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 1, arbitrary: of('stop', { slot }) },
   { weight: 2, arbitrary: of('start', { slot }) },
   { weight: 1, arbitrary: of('freeze', { slot, ms: fc.constantFrom(100, 400, 1500) }) },
+  { weight: 1, arbitrary: of('swallow', { slot, ms: fc.constantFrom(50, 400, 1500) }) },
+  { weight: 1, arbitrary: of('cut-redis', { slot }) },
+  { weight: 4, arbitrary: of('say', { named: fc.nat(9999) }) },
   { weight: 1, arbitrary: of('hold', { slot, ms: fc.constantFrom(50, 300, 1300) }) },
   { weight: 1, arbitrary: of('flush', {}) },
   { weight: 1, arbitrary: of('restart', {}) },

@@ -4,22 +4,18 @@ import type { RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import type { Redis } from '@skirmish/redis';
 import { createRedis, whenReady } from '@skirmish/redis';
-import type { RedisServer, TcpProxy } from '@skirmish/testing';
-import { eventually, startTcpProxy, timePasses, uniqueRealm } from '@skirmish/testing';
+import type { RedisServer } from '@skirmish/testing';
+import { eventually, timePasses, uniqueRealm } from '@skirmish/testing';
 import type { Socket } from 'socket.io';
 import type { BareGateway } from './_bare-gateway.ts';
-import { startBareGateway } from './_bare-gateway.ts';
 import type { Farewell } from './_presence-client.ts';
 import { PresenceClient } from './_presence-client.ts';
 import type { Happening } from './_presence-happenings.ts';
 import { clientsMax, emittedRooms, hereRooms, pick, slots, zones } from './_presence-happenings.ts';
+import type { Slot } from './_presence-slot.ts';
+import { disturb, startSlot } from './_presence-slot.ts';
 import type { Truth } from './_presence-truth.ts';
 import { differences, roomsOfSocket } from './_presence-truth.ts';
-
-interface Slot {
-  gateway: BareGateway;
-  proxy: TcpProxy;
-}
 
 /** Three gateways, a few users with up to two clients each, and what must be true of them. */
 export class PresenceWorld implements AsyncDisposable {
@@ -30,7 +26,9 @@ export class PresenceWorld implements AsyncDisposable {
   readonly #clients = new Map<string, { client: PresenceClient; slot: Slot }>();
   readonly #chains = new Map<number, Promise<void>>();
   readonly emitter: Emitter;
-  #restarted = Promise.resolve();
+  #outages = Promise.resolve();
+  /** What was said to everybody: position and text. */
+  readonly #said = new Map<string, string>();
   #named = 0;
   #shaken = false;
 
@@ -67,7 +65,7 @@ export class PresenceWorld implements AsyncDisposable {
 
   /** Lets a round happen, waits until all is true, and shows by probes that everybody hears what is meant for him, once. */
   async play(round: readonly Happening[]): Promise<void> {
-    this.#shaken = round.some(({ what }) => what === 'flush' || what === 'restart' || what === 'freeze');
+    this.#shaken = round.some(({ what }) => ['flush', 'restart', 'freeze', 'swallow', 'cut-redis'].includes(what));
     const bounced = new Set<PresenceClient>();
     const before = new Map(this.clients.map((client) => [client, client.closings]));
     const happened = await Promise.allSettled(round.map((happening) => this.#later(happening, bounced)));
@@ -97,7 +95,10 @@ export class PresenceWorld implements AsyncDisposable {
     for (const [i, target] of probes.entries()) await this.emitter.emit({ rooms: target }, 'app:probe', { name: `${name}-${i}` });
     await this.emitter.emit({ rooms: [roomOf.realm] }, 'app:probe', { name });
     await eventually(() => this.clients.every(({ probes: heard }) => heard.has(name)), { timeoutMs: 10_000, what: 'the last probe at everybody' });
-    for (const client of this.clients) client.checkProbes(name, probes);
+    for (const client of this.clients) {
+      client.checkProbes(name, probes);
+      client.checkSaid(this.#said);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,17 +127,24 @@ export class PresenceWorld implements AsyncDisposable {
         return this.#happenToClient(happening, bounced);
       case 'join': case 'leave': case 'travel': case 'kick':
         return this.#happenToUser(happening);
-      case 'crash': case 'stop': case 'start': case 'freeze': case 'hold':
+      case 'crash': case 'stop': case 'start': case 'freeze': case 'swallow': case 'cut-redis': case 'hold':
         return this.#happenToGateway(happening);
-      case 'flush':
-        await this.#redis.flushall();
+      case 'say': {
+        const name = `${happening.named}-${(this.#named += 1)}`;
+        const { id } = await this.emitter.emit({ rooms: [roomOf.realm] }, 'app:said', { name });
+        this.#said.set(id, name);
         return;
-      case 'restart':
-        this.#restarted = this.#restarted.then(async () => {
-          await this.#server.kill();
-          await this.#server.restart();
+      }
+      case 'flush': case 'restart':
+        // One after the other: there is one server.
+        this.#outages = this.#outages.then(async () => {
+          if (happening.what === 'flush') await eventually(() => this.#redis.flushall(), { what: 'Redis to be flushed' });
+          else {
+            await this.#server.kill();
+            await this.#server.restart();
+          }
         });
-        return this.#restarted;
+        return this.#outages;
       default:
         happening satisfies never;
     }
@@ -199,31 +207,22 @@ export class PresenceWorld implements AsyncDisposable {
     }
   }
 
-  async #happenToGateway(happening: Extract<Happening, { what: 'crash' | 'stop' | 'start' | 'freeze' | 'hold' }>): Promise<void> {
+  async #happenToGateway(happening: Extract<Happening, { what: 'crash' | 'stop' | 'start' | 'freeze' | 'swallow' | 'cut-redis' | 'hold' }>): Promise<void> {
     const index = happening.slot % slots;
     const slot = this.#slots[index];
     if (happening.what === 'start') return slot ? undefined : this.#startGateway(index);
     if (!slot) return;
-    if (happening.what === 'hold') {
-      slot.gateway.transport.reader.hold();
-      await timePasses(happening.ms, 'a reader that stands still');
-      slot.gateway.transport.reader.release();
-    } else if (happening.what === 'freeze') {
-      slot.proxy.pause();
-      await timePasses(happening.ms, 'a gateway that hears and says nothing in Redis');
-      slot.proxy.heal();
-    } else {
-      this.#slots[index] = null;
-      // Its Redis never hears of it again: to all others it was killed here.
-      if (happening.what === 'crash') await slot.proxy.close();
-      for (const [name, each] of this.#clients) {
-        if (each.slot !== slot) continue;
-        each.client.end('cut');
-        this.#clients.delete(name);
-      }
-      await slot.gateway.stop();
-      if (happening.what === 'stop') await slot.proxy.close();
+    if ('ms' in happening || happening.what === 'cut-redis') return disturb(slot, happening);
+    this.#slots[index] = null;
+    // Its Redis never hears of it again: to all others it was killed here.
+    if (happening.what === 'crash') await slot.proxy.close();
+    for (const [name, each] of this.#clients) {
+      if (each.slot !== slot) continue;
+      each.client.end('cut');
+      this.#clients.delete(name);
     }
+    await slot.gateway.stop();
+    if (happening.what === 'stop') await slot.proxy.close();
   }
 
   #of(userId: UserId): PresenceClient[] {
@@ -262,9 +261,9 @@ export class PresenceWorld implements AsyncDisposable {
   }
 
   async #startGateway(index: number): Promise<void> {
-    const proxy = await startTcpProxy({ targetPort: this.#server.port });
-    const gateway = await startBareGateway(`redis://127.0.0.1:${proxy.port}`, this.#realm, { renewIntervalMs: 200, readBlockMs: 200 });
-    this.#slots[index] = { gateway, proxy };
+    const slot = await startSlot(this.#server.port, this.#realm);
+    const { gateway } = slot;
+    this.#slots[index] = slot;
     // Reads the truth again after the registration, as the middleware of a realm does.
     gateway.nsp.use((socket, next) => { this.#readAgain(gateway, socket).then(() => { next(); }, () => { socket.conn.close(); }); });
     gateway.nsp.on('connection', (socket) => { this.#correct(gateway, socket); });
@@ -281,6 +280,7 @@ export class PresenceWorld implements AsyncDisposable {
     const missing = roomsOfSocket(client.truth).filter((room) => !data.rooms.includes(room));
     if (missing.length > 0) await transport.widen(socket.id, missing);
     data.rooms = roomsOfSocket(client.truth);
+    await timePasses(Math.random() * 40, 'what happens between the second reading and the arrival');
   }
 
   /** What changed between the second reading and the turn in which the socket arrived. */

@@ -1,0 +1,44 @@
+import type { RealmId } from '@skirmish/protocol';
+import type { TcpProxy } from '@skirmish/testing';
+import { startTcpProxy, timePasses } from '@skirmish/testing';
+import type { BareGateway } from './_bare-gateway.ts';
+import { startBareGateway } from './_bare-gateway.ts';
+import type { Happening } from './_presence-happenings.ts';
+
+/** A gateway whose way to Redis can be disturbed. */
+export interface Slot {
+  gateway: BareGateway;
+  proxy: TcpProxy;
+}
+
+/** Quick renewals, so that the death of a gateway is seen within a second. */
+export async function startSlot(redisPort: number, realm: RealmId): Promise<Slot> {
+  const proxy = await startTcpProxy({ targetPort: redisPort });
+  const gateway = await startBareGateway(`redis://127.0.0.1:${proxy.port}`, realm, { renewIntervalMs: 200, readBlockMs: 200 });
+  return { gateway, proxy };
+}
+
+type Disturbance = Extract<Happening, { what: 'hold' | 'freeze' | 'swallow' } | { what: 'cut-redis' }>;
+
+/** Lets a gateway live through a disturbance; resolves when that is over. */
+export async function disturb({ gateway: { transport }, proxy }: Slot, disturbance: Disturbance): Promise<void> {
+  switch (disturbance.what) {
+    case 'hold':
+      transport.reader.hold();
+      await timePasses(disturbance.ms, 'a reader that stands still');
+      transport.reader.release();
+      return;
+    case 'cut-redis':
+      proxy.reset();
+      return;
+    case 'freeze': case 'swallow':
+      // Nothing passes for a while: it comes late, or never.
+      if (disturbance.what === 'freeze') proxy.pause();
+      else proxy.blackhole();
+      await timePasses(disturbance.ms, 'a gateway that hears and says nothing in Redis');
+      proxy.heal();
+      return;
+    default:
+      disturbance satisfies never;
+  }
+}
