@@ -1,37 +1,62 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { type RefusalCode, refusals, Rejection } from '@skirmish/protocol';
+import type { Admission } from './admission.ts';
+import type { ClientAddress } from './client-address.ts';
+
+type EngineRequest = IncomingMessage & { readonly res?: ServerResponse | null };
+type AllowRequest = (request: IncomingMessage, decide: (error: string | null | undefined, allowed: boolean) => void) => void;
+type EngineMiddleware = (request: IncomingMessage, response: unknown, next: () => void) => void;
 
 export interface HandshakeGuardOptions {
-  /** Origins of pages that may connect; a request without an Origin comes from a native client and may as well. */
-  readonly origins: readonly string[];
   /** Why no new connection is taken now, or null. Asked for each handshake, so it must be cheap. */
   readonly closedBecause: () => 'server/draining' | 'server/busy' | 'server/unavailable' | null;
+  readonly admission: Admission;
+  readonly addressOf: ClientAddress;
   readonly onRefused: (code: RefusalCode) => void;
 }
-
-type AllowRequest = (request: IncomingMessage, decide: (error: string | null | undefined, allowed: boolean) => void) => void;
 
 /**
  * Decides about each new Engine.IO session, over both transports, before anything is kept for it.
  *
- * Socket.IO's `cors` option does not protect: browsers send WebSocket handshakes from any page. And what a client should try
- * again has to be refused here, because clients repeat a failed handshake by themselves and a refused CONNECT never.
+ * What a client should try again has to be refused here, because clients repeat a failed handshake by themselves and a
+ * refused CONNECT never.
  */
-export function createHandshakeGuard({ origins, closedBecause, onRefused }: HandshakeGuardOptions): AllowRequest {
-  const allowed = new Set(origins);
+export function createHandshakeGuard({ closedBecause, admission, addressOf, onRefused }: HandshakeGuardOptions): AllowRequest {
+  const reasonAgainst = (request: IncomingMessage): Rejection | null => {
+    const closed = closedBecause();
+    if (closed === null) return admission.refuse(addressOf(request));
+    return closed === 'server/busy' ? admission.busy(closed) : new Rejection(closed);
+  };
   return (request, decide) => {
-    const { origin } = request.headers;
-    const code = origin !== undefined && !allowed.has(origin) ? 'auth/origin' : closedBecause();
-    if (code === null) return decide(null, true);
-    onRefused(code);
-    refuseHandshake(request, code);
+    const rejection = reasonAgainst(request);
+    if (rejection === null) return decide(null, true);
+    onRefused(rejection.code);
+    refuseRequest(request, rejection);
   };
 }
 
-/** Answers a handshake with the status of the refusal; Socket.IO itself would say 400 to every refused upgrade. */
-function refuseHandshake(request: IncomingMessage & { res?: ServerResponse }, code: RefusalCode): void {
-  const refusal = new Rejection(code).toRefusal();
+/**
+ * Refuses every request of a page that is not listed: handshakes, and polls and upgrades of a session that exists. A request
+ * without an Origin comes from a native client.
+ *
+ * Socket.IO's `cors` option does not protect: browsers send WebSocket handshakes from any page and only keep the answer of
+ * another request from it.
+ */
+export function createOriginGuard(origins: readonly string[], onRefused: HandshakeGuardOptions['onRefused']): EngineMiddleware {
+  const allowed = new Set(origins);
+  return (request, _response, next) => {
+    const { origin } = request.headers;
+    if (origin === undefined || allowed.has(origin)) return next();
+    onRefused('auth/origin');
+    refuseRequest(request, new Rejection('auth/origin'));
+  };
+}
+
+/** Answers with the status of the refusal; Socket.IO itself would say 400 to every refused upgrade. */
+function refuseRequest(request: EngineRequest, rejection: Rejection): void {
+  const refusal = rejection.toRefusal();
+  const { status } = refusals[rejection.code];
   const body = JSON.stringify(refusal);
   const headers: Record<string, string | number> = {
     'Content-Type': 'application/json',
@@ -41,14 +66,16 @@ function refuseHandshake(request: IncomingMessage & { res?: ServerResponse }, co
     ...(refusal.retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(refusal.retryAfterMs / 1000) }),
   };
   // Engine.IO puts the response on the request of a poll; an upgrade has only its connection.
-  if (request.res) request.res.writeHead(refusals[code].status, headers).end(body);
-  else writeRaw(request.socket, refusals[code].status, headers, body);
+  if (request.res) request.res.writeHead(status, headers).end(body);
+  else writeRaw(request.socket, status, headers, body);
 }
 
-const statusTexts: Readonly<Record<number, string>> = { 403: 'Forbidden', 503: 'Service Unavailable' };
+const statusTexts: Readonly<Record<number, string>> = { 403: 'Forbidden', 429: 'Too Many Requests', 503: 'Service Unavailable' };
 
-function writeRaw(socket: Duplex, status: number, headers: Readonly<Record<string, string | number>>, body: string): void {
+function writeRaw(socket: Socket, status: number, headers: Readonly<Record<string, string | number>>, body: string): void {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   socket.on('error', () => socket.destroy());
   socket.end([`HTTP/1.1 ${status} ${statusTexts[status] ?? 'Refused'}`, ...lines, '', body].join('\r\n'));
+  // The time limits of the HTTP server ended with the upgrade: a client that keeps its side open would stay for ever.
+  socket.destroySoon();
 }

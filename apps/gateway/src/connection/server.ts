@@ -1,23 +1,40 @@
 import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
-import { framesPerSecondMax } from '@skirmish/protocol';
+import { type ClientEventName, framesPerSecondMax, type RefusalCode } from '@skirmish/protocol';
 import { Server } from 'socket.io';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { Admission } from './admission.ts';
+import { createClientAddress } from './client-address.ts';
 import { corsOptionsOf } from './cors-options.ts';
-import { createHandshakeGuard, type HandshakeGuardOptions } from './handshake-guard.ts';
+import { createHandshakeGuard, createOriginGuard, type HandshakeGuardOptions } from './handshake-guard.ts';
 import { createGuardedParser } from './packet-guard.ts';
 import type { adapterFor } from './redis-adapter.ts';
+import type { EngineSocket } from './session.ts';
+import type { RateLimit } from './token-buckets.ts';
 
 /** Longer than the idle time of any load balancer, so that it is never we who close a connection that one is about to use. */
 const keepAliveTimeoutMs = 75_000;
-const headersTimeoutMs = 80_000;
 const headersBytesMax = 16_384;
-/** A pause of the network may deliver two seconds of frames at once. */
-const frameBurstFactor = 2;
+/** Against clients that send a request byte by byte; a poll that waits for its answer is a whole request. */
+const slowRequestLimits = { headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, checkIntervalMs: 5_000 };
+/** A pause of the network may deliver two seconds of frames or handshakes at once. */
+const burstFactor = 2;
+/** From the header of a binary packet to its attachment, which is at most one frame. */
+const attachmentTimeoutMs = 10_000;
+/** From our end of a WebSocket to the client's. */
+const closeTimeoutMs = 3_000;
+const binaryEvents: ReadonlySet<ClientEventName> = new Set(['party:data']);
 
 /** The HTTP server for players. Its request listener must be there before Socket.IO attaches itself. */
-export function createHttpServer(listener: RequestListener): HttpServer {
-  return createServer({ keepAliveTimeout: keepAliveTimeoutMs, headersTimeout: headersTimeoutMs, maxHeaderSize: headersBytesMax }, listener);
+export function createHttpServer(listener: RequestListener, limits = slowRequestLimits): HttpServer {
+  const options = {
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: headersBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+  };
+  return createServer(options, listener);
 }
 
 export interface SocketServerParts {
@@ -32,14 +49,16 @@ export interface SocketServerParts {
 /** Attaches Socket.IO to the HTTP server; namespaces and their listeners are the caller's. */
 export function createSocketServer({ config, http, adapter, closedBecause, metrics }: SocketServerParts): Server {
   const origins = [...(config.socketCorsOrigin ?? [])];
-  const ratePerSecond = framesPerSecondMax * config.rateLimitScale;
+  const addressOf = createClientAddress(config.trustedProxies ?? []);
+  const admission = new Admission({ handshakes: burstOf(config.handshakesPerSecondMax), socketsPerAddressMax: config.socketsPerAddressMax });
+  const onRefused = (code: RefusalCode): void => { metrics.report('handshake-refused', { code }); };
   const io = new Server(http, {
     path: '/socket.io/',
     transports: ['websocket', 'polling'],
     serveClient: false,
     allowEIO3: false,
     cors: corsOptionsOf(config),
-    allowRequest: createHandshakeGuard({ origins, closedBecause, onRefused: (code) => { metrics.report('handshake-refused', { code }); } }),
+    allowRequest: createHandshakeGuard({ closedBecause, admission, addressOf, onRefused }),
     pingInterval: config.pingIntervalMs,
     pingTimeout: config.pingTimeoutMs,
     maxHttpBufferSize: config.payloadBytesMax,
@@ -49,11 +68,23 @@ export function createSocketServer({ config, http, adapter, closedBecause, metri
     connectionStateRecovery: { maxDisconnectionDuration: config.resumeWindowMs, skipMiddlewares: false },
     adapter: adapter as never,
     parser: createGuardedParser({
-      frames: { ratePerSecond, burst: ratePerSecond * frameBurstFactor },
+      frames: burstOf(framesPerSecondMax * config.rateLimitScale),
+      binaryEvents,
+      attachmentTimeoutMs,
       onCut: (reason) => { metrics.report('connection-cut', { reason }); },
     }),
   });
   // Socket.IO makes the main namespace by itself, without a token and beyond the time limit of CONNECT: here it is no realm.
   io.use((_socket, next) => { next(new Error('Invalid namespace')); });
+  // `ws` would keep the connection of a client that ignores the end of it for 30 s. Engine.IO makes its WebSocket server anew here.
+  http.on('listening', () => { (io.engine as unknown as EngineWithWebSockets).ws.options.closeTimeout = closeTimeoutMs; });
+  io.engine.use(createOriginGuard(origins, onRefused));
+  io.engine.on('connection', (session: EngineSocket) => { admission.opened(addressOf(session.request), session); });
   return io;
 }
+
+interface EngineWithWebSockets {
+  readonly ws: { readonly options: { closeTimeout: number } };
+}
+
+const burstOf = (ratePerSecond: number): RateLimit => ({ ratePerSecond, burst: ratePerSecond * burstFactor });

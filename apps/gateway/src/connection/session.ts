@@ -17,6 +17,9 @@ export type SocketWithAuth = Socket<ClientToServerEvents, ServerToClientEvents, 
 /** The Socket.IO namespace of one realm. */
 export type RealmNamespace = Namespace<ClientToServerEvents, ServerToClientEvents, NoEvents, SocketData>;
 
+/** The Engine.IO connection below the sockets of one client. */
+export type EngineSocket = Socket['conn'];
+
 /** One connected socket of a player, as this gateway knows it. */
 export interface Session {
   readonly socket: SocketWithAuth;
