@@ -72,6 +72,8 @@ const mainOf = (role: Role): string => join(repositoryRoot, 'apps', role, 'src',
 function environment(redisUrl: string, databaseUrl: string, extra: Record<string, string>): Record<string, string> {
   return {
     NODE_ENV: 'development', LOG_LEVEL: 'warn', REALMS: realm, EPOCH_GRACE_MS: '200',
+    // The delay of the event loop is the busy machine's.
+    EVENT_LOOP_DELAY_MAX_MS: '60000',
     SOCKET_HOST: '127.0.0.1', SOCKET_PORT: '0', INTERNAL_HOST: '127.0.0.1', INTERNAL_PORT: '0',
     REDIS_URL: redisUrl, QUEUE_REDIS_URL: redisUrl, DATABASE_URL: databaseUrl, DATABASE_POOL_MAX: '5', JWT_SECRET: secret,
     ...extra,

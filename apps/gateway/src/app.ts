@@ -10,6 +10,7 @@ import type { GatewayConfig } from './config.ts';
 import { createClientAddress } from './connection/client-address.ts';
 import { corsOptionsOf } from './connection/cors-options.ts';
 import { type EventTable, events } from './connection/events.ts';
+import { createOverload, type LoadFigures, ownFigures } from './connection/overload.ts';
 import { PlayerCache } from './connection/player-cache.ts';
 import { adapterFor } from './connection/redis-adapter.ts';
 import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
@@ -44,6 +45,8 @@ export interface GatewayParts {
   readonly shutdown?: Shutdown;
   /** Other events than those of the game, for tests of the way that all events go. */
   readonly events?: EventTable;
+  /** Other figures than those of this process, for tests of what it does when it is overloaded. */
+  readonly load?: LoadFigures;
 }
 
 /** More authentications at a time than this are asked to come back a second later. */
@@ -61,17 +64,17 @@ export async function createGateway(config: GatewayConfig, parts: GatewayParts =
   const logger = parts.logger ?? createGatewayLogger(config);
   const shutdown = parts.shutdown ?? createShutdown({ logger });
   try {
-    return await start(config, { logger, shutdown, health: parts.health ?? createHealth(), events: parts.events ?? events });
+    return await start(config, { logger, shutdown, health: parts.health ?? createHealth(), events: parts.events ?? events, load: parts.load ?? ownFigures() });
   } catch (error) {
     await shutdown.run('the start failed');
     throw error;
   }
 }
 
-async function start(config: GatewayConfig, { logger, health, shutdown, events: table }: Required<GatewayParts>): Promise<Gateway> {
+async function start(config: GatewayConfig, { logger, health, shutdown, events: table, load }: Required<GatewayParts>): Promise<Gateway> {
   const metrics = createMetrics({ process: 'gateway' });
   const realms: ServedRealm[] = [];
-  const gateway = createContext(config, logger, metrics, health, () => realms.reduce((sum, { sessions }) => sum + sessions.size, 0));
+  const gateway = createContext({ config, logger, metrics, health, load, realms });
   const running: Running = { realms, transports: [] };
   addShutdownSteps(shutdown, gateway, running);
 
@@ -82,11 +85,12 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   await connectRealms(gateway, metrics, ownAddress, transports);
   const http = (running.http = createHttpServer(createExpressApp({ ...gateway, statistics: statisticsOf(gateway, realms) })));
   const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
-  const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), metrics: gateway.metrics });
+  const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), overload: gateway.overload, metrics: gateway.metrics });
   const forwarding = (running.forwarding = forwardFor({ config, http, internal, transports, ownAddress, metrics }));
   io.engine.generateId = () => forwarding.freshSessionId();
   for (const transport of transports) realms.push(await serveRealm({ gateway, io, realm: transport.realm, transport, table }));
   await listen(http, config);
+  gateway.overload.start();
   running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
   logger.info({ publicPort: portOf(http), internalPort: internal.port, realms: config.realms }, 'gateway is ready');
 
@@ -108,18 +112,30 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   };
 }
 
-function createContext(config: GatewayConfig, logger: Logger, metrics: Metrics, health: Health, socketCount: () => number): GatewayContext {
+interface ContextParts {
+  readonly config: GatewayConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly load: LoadFigures;
+  /** Filled later. */
+  readonly realms: readonly ServedRealm[];
+}
+
+function createContext({ config, logger, metrics: registry, health, load, realms }: ContextParts): GatewayContext {
+  const metrics = createGatewayMetrics({ logger, metrics: registry, socketCount: () => realms.reduce((sum, { sessions }) => sum + sessions.size, 0) });
   const database = createDatabase({ url: config.databaseUrl, poolMax: config.databasePoolMax, applicationName: 'gateway', logger });
   return {
     config,
     logger,
-    metrics: createGatewayMetrics({ logger, metrics, socketCount }),
+    metrics,
     health,
     database,
     verifier: createVerifier({ secret: config.jwtSecret, issuer: config.jwtIssuer, audience: config.jwtAudience, serviceAudience: config.jwtServiceAudience }),
     players: new PlayerCache({ load: (query) => loadPlayer(database, query) }),
     buckets: new TokenBuckets(config.rateLimitScale),
     connecting: { count: 0 },
+    overload: createOverload({ config, metrics, health, load, realms }),
   };
 }
 
@@ -158,9 +174,10 @@ function forwardFor({ config, internal, transports: [transport], ...rest }: Forw
 }
 
 /** Why no new connection is taken now; asked for every handshake, so it knows without asking anybody. */
-function closedBecause({ health, connecting }: GatewayContext): 'server/draining' | 'server/busy' | 'server/unavailable' | null {
+function closedBecause({ health, connecting, overload }: GatewayContext): 'server/draining' | 'server/busy' | 'server/unavailable' | null {
   const { ready, draining } = health.readiness();
   if (draining) return 'server/draining';
+  if (overload.pressure.isHigh) return 'server/busy';
   if (!ready) return 'server/unavailable';
   return connecting.count >= connectingMax ? 'server/busy' : null;
 }

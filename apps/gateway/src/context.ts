@@ -5,6 +5,7 @@ import type { ClientEventName, RealmId } from '@skirmish/protocol';
 import type { LaneProducer } from '@skirmish/queue';
 import type { RealmTransport } from './cluster/realm-transport-types.ts';
 import type { GatewayConfig } from './config.ts';
+import type { Overload } from './connection/overload.ts';
 import type { PlayerCache } from './connection/player-cache.ts';
 import type { RealmNamespace, Session } from './connection/session.ts';
 import type { Sessions } from './connection/sessions.ts';
@@ -24,6 +25,7 @@ export interface GatewayContext {
   readonly players: PlayerCache;
   readonly buckets: TokenBuckets;
   readonly connecting: { count: number };
+  readonly overload: Overload;
 }
 
 /** What belongs to one realm of it. */

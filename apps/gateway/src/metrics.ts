@@ -7,6 +7,10 @@ const events = {
   'connect-refused': { message: 'a connection was refused', level: 'info', labels: ['code'] },
   'handshake-refused': { message: 'a handshake was refused', level: 'debug', labels: ['code'] },
   'connection-cut': { message: 'a connection was cut by the packet guard', level: 'warn', labels: ['reason'] },
+  'slow-consumer-closed': { message: 'a connection was closed because its client does not read', level: 'info', labels: ['reason', 'transport'] },
+  'slow-consumer': { message: 'a client reads too slowly and gets no ephemeral events', level: 'debug', labels: [] },
+  'pressure-began': { message: 'the process is overloaded: no new connections, nothing ephemeral', level: 'warn', labels: ['kind'] },
+  'pressure-ended': { message: 'the process is no longer overloaded', level: 'warn', labels: ['kind'] },
   'session-closed': { message: 'a session was closed by us', level: 'info', labels: ['code'] },
   'event-refused': { message: 'an event was refused', level: 'debug', labels: ['client_event', 'code'] },
   'event-failed': { message: 'an event handler failed', level: 'error', labels: ['client_event'] },
@@ -25,6 +29,8 @@ export interface GatewayMetrics {
   readonly eventSeconds: Histogram<'event' | 'outcome'>;
   readonly connectSeconds: Histogram;
   readonly ticksPublished: Counter;
+  /** Not sent because of pressure. */
+  readonly ephemeralDropped: Counter;
 }
 
 /** The figures and business events of the edge. */
@@ -41,6 +47,7 @@ export function createGatewayMetrics(parts: { readonly logger: Logger; readonly 
       buckets: durationBuckets,
     }),
     connectSeconds: metrics.histogram({ name: 'connect_seconds', help: 'Time from CONNECT to the welcome', buckets: durationBuckets }),
+    ephemeralDropped: metrics.counter({ name: 'ephemeral_dropped_total', help: 'Ephemeral events that were not sent because the process was overloaded' }),
     ticksPublished: metrics.counter({ name: 'zone_publications_total', help: 'Publications of positions to other gateways' }),
   };
 }

@@ -17,7 +17,7 @@ export interface Running {
 }
 
 /** The names and limits of an ordered stop; with the defaults it ends within 10 s. */
-export function addShutdownSteps(shutdown: Shutdown, { config, health, database }: GatewayContext, running: Running): void {
+export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload }: GatewayContext, running: Running): void {
   const { realms, transports } = running;
   shutdown.step('refuse new connections', 100, () => { health.drain('stopping'); });
   shutdown.step('announce', 100, () => { announceDrain(realms, config.drainTimeoutMs); });
@@ -28,6 +28,7 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database 
   });
   shutdown.step('stop the timers', 100, () => {
     clearInterval(running.sweepTimer);
+    overload.stop();
     for (const { zones } of realms) zones.stop();
   });
   shutdown.step('leave the cluster', 1_500, async () => {

@@ -34,6 +34,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
       return;
     }
     realm.sessions.add(session);
+    realm.gateway.overload.slow.follow(socket);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);
     Promise.resolve(socket.join([...session.rooms])).catch((err: unknown) => {

@@ -12,6 +12,7 @@ import { type Arrivals, createAuthenticate } from './authenticate.ts';
 import type { EventTable } from './events.ts';
 import type { RealmNamespace } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { guardVolatile } from './volatile-guard.ts';
 
 /** A realm that is being served, and how to end that. */
 export interface ServedRealm extends RealmContext {
@@ -29,7 +30,7 @@ export interface ServeRealmParts {
 
 /** Serves one realm: its namespace with authentication, sessions, rooms, zones and lanes. Resolves when the cluster knows it. */
 export async function serveRealm({ gateway, io, realm, transport, table }: ServeRealmParts): Promise<ServedRealm> {
-  const { metrics, config, logger } = gateway;
+  const { metrics, config, logger, overload } = gateway;
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
   const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
   guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
@@ -49,6 +50,8 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     zones: new Zones({
       nsp,
       transport,
+      slow: overload.slow.ids,
+      dropsEphemeral: overload.dropsEphemeral,
       onUnreadable: () => { metrics.report('position-refused', { realm }); },
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
@@ -56,6 +59,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     calls: { count: 0 },
   };
   const arrivals: Arrivals = new Map();
+  guardVolatile(nsp.adapter, { slow: overload.slow.ids, drops: overload.dropsEphemeral });
   nsp.use(createAuthenticate(context, arrivals));
   nsp.on('connection', createArrive(context, arrivals, table));
   await transport.start(nsp as never);

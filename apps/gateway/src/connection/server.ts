@@ -7,6 +7,8 @@ import { Admission } from './admission.ts';
 import { createClientAddress } from './client-address.ts';
 import { corsOptionsOf } from './cors-options.ts';
 import { createHandshakeGuard, createOriginGuard, type HandshakeGuardOptions } from './handshake-guard.ts';
+import { guardHeartbeats } from './heartbeat-guard.ts';
+import type { Overload } from './overload.ts';
 import { createGuardedParser } from './packet-guard.ts';
 import type { adapterFor } from './redis-adapter.ts';
 import type { EngineSocket } from './session.ts';
@@ -43,11 +45,12 @@ export interface SocketServerParts {
   /** A `function` that Socket.IO calls with `new`; it has to be there from the first namespace on. */
   readonly adapter: ReturnType<typeof adapterFor>;
   readonly closedBecause: HandshakeGuardOptions['closedBecause'];
+  readonly overload: Overload;
   readonly metrics: GatewayMetrics;
 }
 
 /** Attaches Socket.IO to the HTTP server; namespaces and their listeners are the caller's. */
-export function createSocketServer({ config, http, adapter, closedBecause, metrics }: SocketServerParts): Server {
+export function createSocketServer({ config, http, adapter, closedBecause, overload, metrics }: SocketServerParts): Server {
   const origins = [...(config.socketCorsOrigin ?? [])];
   const addressOf = createClientAddress(config.trustedProxies ?? []);
   const admission = new Admission({ handshakes: burstOf(config.handshakesPerSecondMax), socketsPerAddressMax: config.socketsPerAddressMax });
@@ -79,7 +82,11 @@ export function createSocketServer({ config, http, adapter, closedBecause, metri
   // `ws` would keep the connection of a client that ignores the end of it for 30 s. Engine.IO makes its WebSocket server anew here.
   http.on('listening', () => { (io.engine as unknown as EngineWithWebSockets).ws.options.closeTimeout = closeTimeoutMs; });
   io.engine.use(createOriginGuard(origins, onRefused));
-  io.engine.on('connection', (session: EngineSocket) => { admission.opened(addressOf(session.request), session); });
+  io.engine.on('connection', (conn: EngineSocket) => {
+    admission.opened(addressOf(conn.request), conn);
+    overload.slow.watch(conn);
+    guardHeartbeats(conn, () => { metrics.report('connection-cut', { reason: 'heartbeats' }); });
+  });
   return io;
 }
 

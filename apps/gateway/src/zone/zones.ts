@@ -11,6 +11,9 @@ export const keyframeEveryTicks = 20;
 export interface ZonesOptions {
   readonly nsp: RealmNamespace;
   readonly transport: Pick<RealmTransport, 'volatile' | 'incarnation'>;
+  /** Sockets that cannot follow: no ticks and nothing ephemeral until they have caught up. */
+  readonly slow: ReadonlySet<string>;
+  readonly dropsEphemeral: () => boolean;
   /** Told when something on a zone's channel could not be read. */
   readonly onUnreadable: () => void;
   readonly onPublished: () => void;
@@ -83,7 +86,7 @@ export class Zones {
       if (keyframe) zone.state.sweep(nowMs);
       this.#publish(zone, keyframe || zone.keyframeDue);
       const tick = zone.state.takeTick(this.#tick, nowMs, keyframe);
-      if (tick) this.#options.nsp.local.to(roomOf.zone(zone.state.info.id)).emit('zone:tick', tick);
+      if (tick) this.#audience(zone).emit('zone:tick', tick);
     }
   }
 
@@ -127,9 +130,16 @@ export class Zones {
     }
     const ephemeral = parseEphemeral(body);
     if (!ephemeral) return this.#options.onUnreadable();
+    if (this.#options.dropsEphemeral()) return;
     const { event, payload, exceptRooms } = ephemeral;
     // The payload was parsed for this very event; the type of Socket.IO cannot follow that.
-    const audience: { emit(event: string, payload: object): unknown } = this.#options.nsp.local.to(roomOf.zone(zone.state.info.id)).except([...exceptRooms]);
+    const audience: { emit(event: string, payload: object): unknown } = this.#audience(zone, exceptRooms);
     audience.emit(event, payload);
+  }
+
+  /** The sockets of a zone on this gateway that can follow. */
+  #audience(zone: Inhabited, exceptRooms: readonly string[] = []) {
+    const { nsp, slow } = this.#options;
+    return nsp.local.to(roomOf.zone(zone.state.info.id)).except([...exceptRooms, ...slow]);
   }
 }

@@ -1,0 +1,115 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '@skirmish/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import { watchLoopDelay } from './loop-delay.ts';
+import { createMemoryUse } from './memory-use.ts';
+import { Pressure } from './pressure.ts';
+
+const pressing = () => {
+  const figures = { heap: 0.5, container: null as number | null, delayMs: 1 };
+  const told: string[] = [];
+  const pressure = new Pressure({
+    memory: () => figures,
+    loopDelayMs: () => figures.delayMs,
+    memorySoftRatio: 0.8,
+    loopDelayMaxMs: 200,
+    onChange: (kind, high) => told.push(`${kind} ${high}`),
+  });
+  const look = (times = 1): void => {
+    for (let count = 0; count < times; count++) pressure.look();
+  };
+  return { figures, told, pressure, look };
+};
+
+describe('pressure', () => {
+  it('is there from the first figure above its limit, with the reason', () => {
+    const { figures, pressure, look, told } = pressing();
+    look();
+    expect([pressure.isHigh, pressure.check()]).toEqual([false, { ok: true }]);
+    Object.assign(figures, { heap: 0.81, container: 0.92, delayMs: 201 });
+    look();
+    expect(pressure.check()).toEqual({ ok: false, reason: 'the heap is 81 % full, the memory of the container is 92 % full, the event loop is 201 ms late' });
+    expect(told).toEqual(['heap true', 'container true', 'event-loop true']);
+  });
+
+  it('ends when a figure stays clearly below its limit for a while', () => {
+    const { figures, pressure, look, told } = pressing();
+    figures.heap = 0.9;
+    look();
+    figures.heap = 0.75;
+    look(20);
+    expect(pressure.isHigh).toBe(true);
+    figures.heap = 0.7;
+    look(3);
+    figures.heap = 0.75;
+    look();
+    figures.heap = 0.7;
+    look(3);
+    expect(pressure.isHigh).toBe(true);
+    look();
+    expect(pressure.isHigh).toBe(false);
+    expect(told).toEqual(['heap true', 'heap false']);
+  });
+});
+
+describe('the use of memory', () => {
+  const roots: string[] = [];
+  afterEach(() => {
+    for (const root of roots.splice(0)) rmSync(root, { recursive: true });
+  });
+  const rootWith = (files: Record<string, string>): string => {
+    const root = mkdtempSync(join(tmpdir(), 'cgroup-'));
+    roots.push(root);
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(root, name, '..'), { recursive: true });
+      writeFileSync(join(root, name), text);
+    }
+    return root;
+  };
+
+  it('reads version 2, without the cache of files', () => {
+    const root = rootWith({ 'memory.max': '1000000\n', 'memory.current': '900000\n', 'memory.stat': 'anon 5\ninactive_file 400000\nactive_file 7\n' });
+    const use = createMemoryUse(root);
+    expect(use().container).toBe(0.5);
+    writeFileSync(join(root, 'memory.current'), '1300000\n');
+    expect(use().container).toBe(0.9);
+  });
+
+  it('reads version 1', () => {
+    const root = rootWith({ 'memory/memory.limit_in_bytes': '1000000\n', 'memory/memory.usage_in_bytes': '900000\n', 'memory/memory.stat': 'inactive_file 1\ntotal_inactive_file 100000\n' });
+    expect(createMemoryUse(root)().container).toBe(0.8);
+  });
+
+  it.each([
+    ['no limit in version 2', { 'memory.max': 'max\n', 'memory.current': '5\n', 'memory.stat': '' }],
+    ['no limit in version 1', { 'memory/memory.limit_in_bytes': '9223372036854771712\n', 'memory/memory.usage_in_bytes': '5\n' }],
+    ['no control group', {}],
+    ['nonsense', { 'memory.max': 'x', 'memory.current': 'y' }],
+  ])('knows %s', (_what, files) => {
+    expect(createMemoryUse(rootWith(files))().container).toBeNull();
+  });
+
+  it('knows the share of the heap', () => {
+    const { heap } = createMemoryUse(rootWith({}))();
+    expect(heap).toBeGreaterThan(0);
+    expect(heap).toBeLessThan(1);
+  });
+});
+
+describe('the delay of the event loop', () => {
+  it('counts many pauses, and not one', async () => {
+    const delay = watchLoopDelay();
+    const block = (ms: number): void => {
+      const untilMs = performance.now() + ms;
+      while (performance.now() < untilMs);
+    };
+    // More than one in a hundred of the samples of a window.
+    const timer = setInterval(() => { block(150); }, 300);
+    await eventually(() => delay.p99Ms() > 100, { timeoutMs: 15_000 });
+    clearInterval(timer);
+    await eventually(() => delay.p99Ms() < 100, { timeoutMs: 20_000 });
+    delay.stop();
+  }, 40_000);
+});
