@@ -5,6 +5,8 @@ const allowed = new Set([
   'packages/emitter/src/route-script.ts',
   'apps/gateway/src/cluster/registry-scripts.ts',
   'packages/redis/src/adapter-redis.ts',
+  // A stream of its own with ids of its own.
+  'packages/backend-events/src/append-script.ts',
 ]);
 
 /**

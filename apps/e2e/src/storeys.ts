@@ -8,6 +8,7 @@ export const storeyOf: Readonly<Record<string, number>> = {
   'apps/combat-worker': 4,
   'apps/moderation-worker': 4,
   'apps/local': 4,
+  'packages/backend-events': 3,
   'packages/queue': 3,
   'packages/emitter': 3,
   'packages/database': 3,

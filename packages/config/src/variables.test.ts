@@ -31,6 +31,8 @@ describe('variables', () => {
       epochGraceMs: 5_000,
       resumeWindowMs: 120_000,
       inboxRetentionMs: 60_000,
+      backendEventsRetentionMs: 86_400_000,
+      backendEventsMax: 200_000,
       concurrency: 20,
       laneLockMs: 3_000,
       jwtSecret: good.JWT_SECRET,

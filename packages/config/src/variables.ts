@@ -74,6 +74,8 @@ export const variables = {
   epochGraceMs: milliseconds('EPOCH_GRACE_MS', 'Time for the gateways to register again after Redis came back empty', [100, 5_000, 60_000]),
   resumeWindowMs: milliseconds('RESUME_WINDOW_MS', 'How long a client that lost its connection can resume where it was', [1_000, 120_000, 3_600_000]),
   inboxRetentionMs: milliseconds('INBOX_RETENTION_MS', 'How long entries stay in the inbox of a gateway', [1_000, 60_000, 3_600_000]),
+  backendEventsRetentionMs: milliseconds('BACKEND_EVENTS_RETENTION_MS', 'How long the stream of backend events keeps an event', [60_000, 86_400_000, 604_800_000]),
+  backendEventsMax: integer('BACKEND_EVENTS_MAX', { description: 'Most events in the stream of backend events', min: 1_000, max: 10_000_000, default: 200_000 }),
   concurrency: integer('CONCURRENCY', {
     description: 'Lanes that a worker steps at the same time, per realm',
     min: 1,

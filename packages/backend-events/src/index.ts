@@ -1,0 +1,11 @@
+export { luaRecordLost } from './append-script.ts';
+export type { BackendEventRecorder, RecorderOptions } from './create-recorder.ts';
+export { createBackendEventRecorder } from './create-recorder.ts';
+export type { BackendEventsOptions, BackendEventWriter } from './create-writer.ts';
+export { createBackendEventWriter } from './create-writer.ts';
+export type { BackendEvent } from './record.ts';
+export type { WebhookSender, WebhookSenderOptions } from './webhook/create-sender.ts';
+export { createWebhookSender } from './webhook/create-sender.ts';
+export { type WebhookLimits, webhookLimits } from './webhook/limits.ts';
+export { bareHost, isPrivateAddress } from './webhook/private-addresses.ts';
+export { keyOfSecret } from './webhook/sign.ts';

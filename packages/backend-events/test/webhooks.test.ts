@@ -1,0 +1,335 @@
+import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { createLogger, createMetrics } from '@skirmish/observability';
+import type { RealmId } from '@skirmish/protocol';
+import { createRedis, keysOf, whenReady } from '@skirmish/redis';
+import { eventually, freePort, startRedis, timePasses } from '@skirmish/testing';
+import { describe, expect, it } from 'vitest';
+import { createBackendEventWriter, createWebhookSender, type WebhookLimits, type WebhookSender } from '../src/index.ts';
+import { type Hook, type Receiver, startReceiver } from './_receiver.ts';
+import { createTestStream, eventOf, type TestStream } from './_stream.ts';
+
+const secret = 'a secret of the tests, at least 32 bytes long';
+const quick = { firstDelayMs: 50, delayMsMax: 400, pollMs: 20, claimAfterMs: 600, timeoutMs: 400 };
+const bounds = { retentionMs: 3_600_000, entriesMax: 10_000 };
+
+interface Running extends AsyncDisposable {
+  readonly sender: WebhookSender;
+  readonly logs: string[];
+  figures(name: string): Promise<Record<string, number>>;
+}
+
+async function startSender(stream: Pick<TestStream, 'redis' | 'realm'>, url: string, limits: Partial<WebhookLimits> = {}, privateAddresses = true): Promise<Running> {
+  const logs: string[] = [];
+  const logger = createLogger({ name: 'webhooks', level: 'debug', destination: { write: (line) => void logs.push(line) } });
+  const metrics = createMetrics({ process: 'test', runtime: false });
+  const { redis, realm } = stream;
+  const sender = createWebhookSender({ redis, realm, url, secret, privateAddresses, logger, metrics, limits: { ...quick, ...limits } });
+  await eventually(async () => ((await redis.xinfo('GROUPS', keysOf(realm).backendEvents)) as unknown[]).length === 1, { what: 'the group' });
+  const figures = async (name: string): Promise<Record<string, number>> => {
+    const lines = (await metrics.render()).split('\n').filter((line) => line.includes(name) && !line.startsWith('#'));
+    return Object.fromEntries(lines.map((line) => [/why="([a-z]+)"/.exec(line)?.[1] ?? 'all', Number(line.split(' ').at(-1))]));
+  };
+  return { sender, logs, figures, [Symbol.asyncDispose]: () => sender.stop() };
+}
+
+const writerOf = (stream: TestStream) => createBackendEventWriter({ ...stream, ...bounds }).write;
+const heard = (receiver: Receiver, ...ids: string[]) => eventually(() => ids.every((id) => receiver.ids().includes(id)), { timeoutMs: 10_000, what: ids.join(', ') });
+const pendingOf = async ({ redis, keys }: TestStream): Promise<number> => Number(((await redis.xpending(keys.backendEvents, 'webhooks')) as [number])[0]);
+const answered = (status: number, headers: Record<string, string> = {}) => (_hook: Hook, response: ServerResponse): void => { response.writeHead(status, headers).end(); };
+
+describe('a webhook', () => {
+  it('[BCK8] is a signed POST of the record that any library of Standard Webhooks accepts', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url);
+    await writerOf(stream)(eventOf(1));
+    await heard(receiver, 'sanction-1');
+    const [hook] = receiver.hooks;
+    const [record] = await stream.records();
+    expect(JSON.parse(hook?.body ?? '')).toEqual(record);
+    const signature = createHmac('sha256', secret).update(`${hook?.id}.${hook?.timestamp}.${hook?.body}`).digest('base64');
+    expect(hook).toMatchObject({ method: 'POST', id: 'sanction-1', signature: `v1,${signature}` });
+    expect(Math.abs(Number(hook?.timestamp) - Date.now() / 1000)).toBeLessThan(30);
+    await eventually(async () => (await pendingOf(stream)) === 0);
+    expect(await running.figures('webhook_delivered_total')).toEqual({ all: 1 });
+  });
+
+  it('[BCK9] is tried again with growing waits until any 2xx, under the same id', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url);
+    const answers = [500, 404, 302, 201];
+    receiver.answer = (hook, response) => { answered(answers.shift() ?? 204, { location: receiver.url })(hook, response); };
+    await writerOf(stream)(eventOf(1));
+    await eventually(() => receiver.hooks.length === 4, { timeoutMs: 10_000 });
+    await eventually(async () => (await pendingOf(stream)) === 0);
+    expect(new Set(receiver.ids())).toEqual(new Set(['sanction-1']));
+    expect(receiver.hooks.every(({ method }) => method === 'POST')).toBe(true);
+    const [a = 0, b = 0, c = 0, d = 0] = receiver.hooks.map(({ atMs }) => atMs);
+    expect(b - a).toBeGreaterThan(39);
+    expect(c - b).toBeGreaterThan(79);
+    expect(d - c).toBeGreaterThan(159);
+    expect(await running.figures('webhook_refused_total')).toEqual({ status: 3 });
+  });
+
+  it('is signed anew with the time of each attempt', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using _running = await startSender(stream, receiver.url, { firstDelayMs: 1_500, delayMsMax: 1_500 });
+    receiver.answer = (hook, response) => { answered(receiver.hooks.length === 1 ? 500 : 204)(hook, response); };
+    await writerOf(stream)(eventOf(1));
+    await eventually(() => receiver.hooks.length === 2, { timeoutMs: 10_000 });
+    const [first, second] = receiver.hooks;
+    expect(Number(second?.timestamp)).toBeGreaterThan(Number(first?.timestamp));
+    expect(second?.signature).not.toBe(first?.signature);
+  });
+
+  it('has a time limit, also when the answer only trickles or never ends', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url, { timeoutMs: 200 });
+    receiver.answer = (_hook, response) => {
+      // The second attempt: an accepted answer without an end, which must not hold anything up.
+      if (receiver.hooks.length === 2) response.writeHead(200).write('x');
+      if (receiver.hooks.length > 2) response.writeHead(204).end();
+    };
+    await writerOf(stream)(eventOf(1));
+    await writerOf(stream)(eventOf(2));
+    await eventually(async () => receiver.hooks.length >= 3 && (await pendingOf(stream)) === 0, { timeoutMs: 10_000 });
+    expect(Object.keys(await running.figures('webhook_refused_total'))).toEqual(['time']);
+  });
+
+  it('reads a bounded part of an answer', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using _running = await startSender(stream, receiver.url, { timeoutMs: 60_000 });
+    let written = 0;
+    receiver.answer = (_hook, response) => {
+      response.writeHead(200);
+      response.on('error', () => undefined);
+      const flow = (): void => {
+        while (!response.destroyed && written < 64 * 1024 * 1024) {
+          written += 16_384;
+          if (!response.write(Buffer.alloc(16_384))) {
+            response.once('drain', flow);
+            return;
+          }
+        }
+      };
+      flow();
+    };
+    await writerOf(stream)(eventOf(1));
+    await eventually(async () => receiver.hooks.length === 1 && (await pendingOf(stream)) === 0, { timeoutMs: 10_000 });
+    expect(written).toBeLessThan(32 * 1024 * 1024);
+  });
+
+  it('begins with what happens after the first start, and misses nothing of a later pause', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await writerOf(stream)(eventOf('before'));
+    {
+      await using _running = await startSender(stream, receiver.url);
+      await writerOf(stream)(eventOf('first'));
+      await heard(receiver, 'sanction-first');
+    }
+    await writerOf(stream)(eventOf('meanwhile'));
+    await using _again = await startSender(stream, receiver.url);
+    await heard(receiver, 'sanction-meanwhile');
+    expect(receiver.ids()).toEqual(['sanction-first', 'sanction-meanwhile']);
+  });
+});
+
+describe('an event that is never accepted', () => {
+  it('does not hold up the others, and is given up after the last try, remembered and logged without its body', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url, { retryForMs: 1_500 });
+    receiver.answer = (hook, response) => { answered(hook.id === 'sanction-bad' ? 500 : 204)(hook, response); };
+    await writerOf(stream)(eventOf('bad'));
+    for (let n = 0; n < 300; n += 1) await writerOf(stream)(eventOf(n));
+    await heard(receiver, 'sanction-299');
+    await eventually(async () => (await stream.redis.llen(stream.keys.webhooksDead)) === 1, { timeoutMs: 10_000, what: 'the dead list' });
+    await eventually(async () => (await pendingOf(stream)) === 0);
+    const [dead] = (await stream.redis.lrange(stream.keys.webhooksDead, 0, -1)).map((text) => JSON.parse(text) as Record<string, unknown>);
+    expect(dead).toMatchObject({ v: 1, id: 'sanction-bad', why: 'status', status: 500 });
+    expect(dead?.['record']).toContain('number bad');
+    const tries = receiver.ids().filter((id) => id === 'sanction-bad').length;
+    expect(tries).toBeGreaterThan(3);
+    expect(dead?.['tries']).toBe(tries);
+    expect(running.logs.filter((line) => line.includes('"webhook-dead"'))).toHaveLength(1);
+    expect(running.logs.join('')).not.toContain('number bad');
+    expect(running.logs.join('')).not.toContain(secret);
+    expect(await running.figures('webhook_dead_total')).toEqual({ status: 1 });
+  });
+
+  it('does not make the dead list grow without end', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using _running = await startSender(stream, receiver.url, { retryForMs: 0, deadMax: 5 });
+    receiver.answer = answered(500);
+    for (let n = 0; n < 20; n += 1) await writerOf(stream)(eventOf(n));
+    await eventually(async () => receiver.hooks.length === 20 && (await pendingOf(stream)) === 0, { timeoutMs: 10_000 });
+    expect(await stream.redis.llen(stream.keys.webhooksDead)).toBe(5);
+  });
+
+  it('is given up at once when it is no record', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url);
+    for (const record of ['no json', '{}', '{"id":"a.b"}', '{"id":"a\\r\\nx: y"}', 'null']) await stream.redis.xadd(stream.keys.backendEvents, '*', 'type', 'x', 'record', record);
+    await stream.redis.xadd(stream.keys.backendEvents, '*', 'other', 'fields');
+    await writerOf(stream)(eventOf(1));
+    await heard(receiver, 'sanction-1');
+    await eventually(async () => (await pendingOf(stream)) === 0);
+    expect(receiver.hooks).toHaveLength(1);
+    expect(await running.figures('webhook_dead_total')).toEqual({ unreadable: 6 });
+  });
+});
+
+describe('a receiver', () => {
+  it('that is dead costs a bounded number of waiting events and attempts; all arrive when it is back', async () => {
+    using stream = await createTestStream();
+    const port = await freePort();
+    await using running = await startSender(stream, `http://127.0.0.1:${port}/hook`, { waitingMax: 40 });
+    for (let n = 0; n < 200; n += 1) await writerOf(stream)(eventOf(n));
+    await eventually(async () => (await running.figures('webhooks_waiting'))['all'] === 40, { timeoutMs: 10_000, what: '40 waiting' });
+    await timePasses(500, 'nothing more is taken');
+    expect(await pendingOf(stream)).toBe(40);
+    await using receiver = await startReceiver(port);
+    await heard(receiver, ...Array.from({ length: 200 }, (_, n) => `sanction-${n}`));
+    await eventually(async () => (await pendingOf(stream)) === 0);
+    expect(new Set(receiver.ids()).size).toBe(200);
+  });
+
+  it('[BCK9] that answers 410 gets no more, from nobody, until the address is another one', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using other = await startReceiver();
+    receiver.answer = answered(410);
+    {
+      await using running = await startSender(stream, receiver.url);
+      await using second = await startSender(stream, receiver.url);
+      await writerOf(stream)(eventOf(1));
+      await eventually(async () => (await stream.redis.get(stream.keys.webhooksDisabled)) !== null, { what: 'the mark' });
+      await eventually(() => [...running.logs, ...second.logs].some((line) => line.includes('"webhooks-disabled"')));
+      await writerOf(stream)(eventOf(2));
+      await timePasses(300, 'both have looked several times');
+      expect(receiver.ids()).toEqual(['sanction-1']);
+    }
+    await using _elsewhere = await startSender(stream, other.url);
+    await heard(other, 'sanction-2');
+    expect(other.ids()).toEqual(['sanction-2']);
+  });
+
+  it.each(['127.0.0.1', 'localhost', '[::1]', '0x7f.1', '[::ffff:127.0.0.1]'])('at the private address %s is never spoken to unless that is allowed', async (host) => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using running = await startSender(stream, receiver.url.replace('127.0.0.1', host), { retryForMs: 0 }, false);
+    await writerOf(stream)(eventOf(1));
+    await eventually(async () => (await running.figures('webhook_dead_total'))['address'] === 1, { timeoutMs: 10_000 });
+    expect(receiver.hooks).toEqual([]);
+  });
+});
+
+describe('several senders', () => {
+  it('share the work: each event goes out once', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    await using one = await startSender(stream, receiver.url);
+    await using two = await startSender(stream, receiver.url);
+    for (let n = 0; n < 400; n += 1) await writerOf(stream)(eventOf(n));
+    await eventually(async () => receiver.hooks.length >= 400 && (await pendingOf(stream)) === 0, { timeoutMs: 15_000 });
+    expect(receiver.hooks).toHaveLength(400);
+    expect(new Set(receiver.ids()).size).toBe(400);
+    const counts = await Promise.all([one, two].map(async (each) => (await each.figures('webhook_delivered_total'))['all'] ?? 0));
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+  });
+
+  it('take over what a dead one held, with the count of its tries', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    const gone = createRedis({ url: stream.redis.options.host ? `redis://${stream.redis.options.host}:${stream.redis.options.port}` : '', name: 'gone', role: 'command' });
+    await whenReady(gone);
+    receiver.answer = answered(500);
+    const dying = await startSender({ redis: gone, realm: stream.realm }, receiver.url, { firstDelayMs: 60_000, delayMsMax: 60_000 });
+    await writerOf(stream)(eventOf(1));
+    await eventually(async () => (await dying.figures('webhook_refused_total'))['status'] === 1);
+    // Without its connection it can neither keep what it holds nor hand it over.
+    gone.disconnect();
+    receiver.answer = answered(204);
+    await using running = await startSender(stream, receiver.url);
+    await eventually(() => receiver.hooks.length === 2, { timeoutMs: 10_000, what: 'the takeover' });
+    await eventually(() => running.logs.some((line) => line.includes('"webhook-delivered"') && line.includes('"tries":2')));
+    await dying.sender.stop();
+  });
+
+  it('take over at once what one left that was stopped', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    receiver.answer = answered(500);
+    const slow = { firstDelayMs: 60_000, delayMsMax: 60_000, claimAfterMs: 20_000 };
+    const first = await startSender(stream, receiver.url, slow);
+    await writerOf(stream)(eventOf(1));
+    await eventually(async () => (await first.figures('webhook_refused_total'))['status'] === 1);
+    await first.sender.stop();
+    receiver.answer = answered(204);
+    await using _second = await startSender(stream, receiver.url, slow);
+    await eventually(() => receiver.hooks.length === 2, { timeoutMs: 5_000, what: 'the takeover' });
+  });
+
+  it('leave to a living one what waits for its next try', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    receiver.answer = answered(500);
+    const slow = { firstDelayMs: 4_000, delayMsMax: 4_000, claimAfterMs: 300 };
+    await using _one = await startSender(stream, receiver.url, slow);
+    await using _two = await startSender(stream, receiver.url, slow);
+    await writerOf(stream)(eventOf(1));
+    await eventually(() => receiver.hooks.length === 1);
+    await timePasses(1_500, 'five times the time after which a dead one is taken over');
+    expect(receiver.hooks).toHaveLength(1);
+  });
+
+  it('that are stopped in the middle of an attempt end at once, and the event comes again', async () => {
+    using stream = await createTestStream();
+    await using receiver = await startReceiver();
+    const first = await startSender(stream, receiver.url, { timeoutMs: 60_000 });
+    receiver.answer = () => undefined;
+    await writerOf(stream)(eventOf(1));
+    await eventually(() => receiver.hooks.length === 1);
+    const startedAt = performance.now();
+    await first.sender.stop();
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    receiver.answer = answered(204);
+    await using _second = await startSender(stream, receiver.url);
+    await heard(receiver, 'sanction-1');
+    await eventually(async () => receiver.hooks.length === 2 && (await pendingOf(stream)) === 0);
+  });
+});
+
+describe('Redis', () => {
+  it('may be killed, come back empty, or freeze: webhooks go on by themselves', async () => {
+    await using redis = await startRedis();
+    const connection = createRedis({ url: redis.url, name: 'webhooks', role: 'command', commandTimeoutMs: 300 });
+    await whenReady(connection);
+    const realm = 'main' as RealmId;
+    const stream = { redis: connection, realm };
+    const { write } = createBackendEventWriter({ ...stream, ...bounds });
+    await using receiver = await startReceiver();
+    const running = await startSender(stream, receiver.url);
+    await write(eventOf(1));
+    await heard(receiver, 'sanction-1');
+    await redis.restart({ empty: true });
+    await eventually(() => write(eventOf(2)), { timeoutMs: 10_000 });
+    await heard(receiver, 'sanction-2');
+    redis.pause();
+    await timePasses(800, 'Redis is silent');
+    redis.resume();
+    await eventually(() => write(eventOf(3)), { timeoutMs: 10_000 });
+    await heard(receiver, 'sanction-3');
+    expect(receiver.ids().filter((id) => id === 'sanction-3')).toHaveLength(1);
+    await running.sender.stop();
+    connection.disconnect();
+  });
+});
