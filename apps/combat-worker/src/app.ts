@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createBackendEventWriter } from '@skirmish/backend-events';
 import { assertMigrated, createDatabase, type Database, isInfrastructureError } from '@skirmish/database';
 import { createEmitter } from '@skirmish/emitter';
 import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
@@ -78,11 +79,13 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
 async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   const { config, logger, metrics, health, database, redis, queueRedis, reached } = parts;
   const { epochGraceMs, resumeWindowMs: logWindowMs, inboxRetentionMs, turnTimeoutMs } = config;
+  const { backendEventsRetentionMs: retentionMs, backendEventsMax: entriesMax } = config;
   const lanes = createLaneProducer({ redis: queueRedis, realm, queue: 'combat', logger, metrics });
   const context: CombatContext = {
     realm,
     database,
     emitter: createEmitter({ redis, realm, epochGraceMs, logWindowMs, inboxRetentionMs }),
+    backend: createBackendEventWriter({ redis, realm, retentionMs, entriesMax }),
     lanes,
     report: createCombatReporter({ logger, metrics }),
     told: createToldEvents(),

@@ -19,6 +19,8 @@ export const config = defineConfig({
   epochGraceMs: variables.epochGraceMs,
   resumeWindowMs: variables.resumeWindowMs,
   inboxRetentionMs: variables.inboxRetentionMs,
+  backendEventsRetentionMs: variables.backendEventsRetentionMs,
+  backendEventsMax: variables.backendEventsMax,
 });
 
 /** The typed configuration of a combat worker. */

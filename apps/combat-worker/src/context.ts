@@ -1,3 +1,4 @@
+import type { BackendEventWriter } from '@skirmish/backend-events';
 import type { Database } from '@skirmish/database';
 import type { Emitter } from '@skirmish/emitter';
 import type { RealmId } from '@skirmish/protocol';
@@ -10,6 +11,7 @@ export interface CombatContext {
   readonly realm: RealmId;
   readonly database: Database;
   readonly emitter: Emitter;
+  readonly backend: BackendEventWriter;
   readonly lanes: LaneProducer<'combat'>;
   readonly report: CombatReporter;
   readonly told: ToldEvents;

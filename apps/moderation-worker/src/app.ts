@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createBackendEventWriter, createWebhookSender } from '@skirmish/backend-events';
 import { assertMigrated, createDatabase, type Database, isInfrastructureError } from '@skirmish/database';
 import { createEmitter } from '@skirmish/emitter';
 import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
@@ -73,10 +74,12 @@ export async function createModerationWorker(config: ModerationWorkerConfig, ove
 async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
   const { config, logger, metrics, health, database, redis, reached } = parts;
   const { epochGraceMs, resumeWindowMs: logWindowMs, inboxRetentionMs } = config;
+  const { backendEventsRetentionMs: retentionMs, backendEventsMax: entriesMax, webhookUrl: url, webhookSecret: secret } = config;
   const context: ModerationContext = {
     realm,
     database,
     emitter: createEmitter({ redis, realm, epochGraceMs, logWindowMs, inboxRetentionMs }),
+    backend: createBackendEventWriter({ redis, realm, retentionMs, entriesMax }),
     report: createModerationReporter({ logger, metrics }),
     reached,
   };
@@ -93,6 +96,10 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
     metrics,
   });
   parts.stops.push(() => worker.close(5_000));
+  if (url !== undefined && secret !== undefined) {
+    const sender = createWebhookSender({ redis, realm, url, secret, privateAddresses: config.webhookPrivateAddresses, logger, metrics });
+    parts.stops.push(() => sender.stop());
+  }
   await worker.ready();
   health.register(`realm ${realm}`, () => ({ ok: redis.status === 'ready', reason: 'Redis is away', details: worker.stats() }), { graceMs: 5_000 });
 }

@@ -1,7 +1,7 @@
 import { type ConfigValues, defineConfig, variables, withDefault } from '@skirmish/config';
+import { webhookMistake, webhookVariables } from './webhook-variables.ts';
 
-/** Every environment variable of a moderation worker. */
-export const config = defineConfig({
+const shape = {
   nodeEnv: variables.nodeEnv,
   logLevel: variables.logLevel,
   internalHost: variables.internalHost,
@@ -16,7 +16,13 @@ export const config = defineConfig({
   epochGraceMs: variables.epochGraceMs,
   resumeWindowMs: variables.resumeWindowMs,
   inboxRetentionMs: variables.inboxRetentionMs,
-});
+  backendEventsRetentionMs: variables.backendEventsRetentionMs,
+  backendEventsMax: variables.backendEventsMax,
+  ...webhookVariables,
+} as const;
+
+/** Every environment variable of a moderation worker. */
+export const config = defineConfig(shape, [{ keys: ['nodeEnv', 'webhookUrl', 'webhookSecret', 'webhookPrivateAddresses'], check: webhookMistake }]);
 
 /** The typed configuration of a moderation worker. */
 export type ModerationWorkerConfig = ConfigValues<typeof config>;

@@ -1,5 +1,5 @@
 import type { StoredCombatEvent } from '@skirmish/database';
-import { type CombatId, type CommandId, type RefusalCode, type RoomName, refusals, roomOf, type UserId } from '@skirmish/protocol';
+import { type CombatId, type CommandId, type RefusalCode, type RoomName, refusals, roomOf, type ServerPayload, type UserId } from '@skirmish/protocol';
 import type { CombatContext } from '../context.ts';
 import type { CombatState } from './combat-state.ts';
 
@@ -13,7 +13,7 @@ export interface Telling {
 
 /**
  * Repeats everything that may be missing after the effect was stored: membership of the fight's room, its events in order, the timer of the next
- * turn. Each of them may be done any number of times and counts once: the emitter knows the last `seq` of a fight, the queue the id of a timer.
+ * turn, and what backends hear of it. Each of them may be done any number of times and counts once: the emitter knows the last `seq` of a fight, the queue the id of a timer.
  */
 export async function tell(context: CombatContext, { combatId, userIds, events, state }: Telling, signal: AbortSignal): Promise<void> {
   const { emitter, told } = context;
@@ -29,12 +29,18 @@ export async function tell(context: CombatContext, { combatId, userIds, events, 
     }
     await emitter.emit({ rooms: [room] }, eventNameOf(type), payload, { lane: { name: room, seq } });
     await context.reached(`emitted ${type}`);
+    if (type === 'combat:ended') await tellBackends(context, payload as ServerPayload<'combat:ended'>, userIds);
   }
   signal.throwIfAborted();
   if (state.phase.kind === 'ended') await emitter.leave({ rooms: [room] }, [room]);
   else await startTimer(context, combatId, state.phase);
   told.remember(combatId, last.seq);
   await context.reached('told');
+}
+
+async function tellBackends({ backend }: CombatContext, ended: ServerPayload<'combat:ended'>, userIds: readonly UserId[]): Promise<void> {
+  const { combatId, outcome, winners, rewards } = ended;
+  await backend.write({ type: 'combat.ended', id: `combat-ended-${combatId}`, data: { combatId, outcome, winners, rewards, userIds: [...userIds] } });
 }
 
 const eventNames = ['combat:started', 'combat:resolved', 'combat:ended'] as const;

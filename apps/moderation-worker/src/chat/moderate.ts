@@ -1,5 +1,5 @@
 import { type MessageVerdict, type SettledMessage, settleMessage } from '@skirmish/database';
-import { type Channel, commandMemoryMs, duplicateWindowMs, isRefusalCode, refusals, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
+import { type Channel, commandMemoryMs, duplicateWindowMs, isRefusalCode, type RefusalCode, refusals, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
 import type { LaneBody, LaneCommand } from '@skirmish/queue';
 import type { ModerationContext } from '../context.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -52,6 +52,8 @@ async function tell(context: ModerationContext, body: LaneBody<'chat.moderate'>,
   const until = verdict.untilMs === null ? {} : { untilMs: verdict.untilMs };
   const refusal = { commandId, messageId, code, message: refusals[code].message, ...until };
   await context.emitter.emit({ rooms: [roomOf.user(body.from.userId)] }, 'chat:refused', refusal, options);
+  await context.reached('told sender');
+  await tellBackends(context, { ...body, messageId }, code);
 }
 
 /** Who hears a message: the members of the channel; in a whisper its recipient and its sender. */
@@ -81,4 +83,9 @@ export async function giveUp(context: ModerationContext, command: LaneCommand<'c
   context.report('message-dead', { channel: channel.kind }, { messageId, err: error });
   const refusal = { commandId: commandIdOf(command), messageId, code: 'server/internal', message: refusals['server/internal'].message };
   await context.emitter.emit({ rooms: [roomOf.user(from.userId)] }, 'chat:refused', refusal, { idempotencyKey: `chat:${messageId}` });
+  await tellBackends(context, command.body, 'server/internal');
+}
+
+async function tellBackends({ backend }: ModerationContext, { messageId, channel, from }: LaneBody<'chat.moderate'>, code: RefusalCode): Promise<void> {
+  await backend.write({ type: 'message.refused', id: `message-refused-${messageId}`, data: { messageId, channel, userId: from.userId, code } });
 }
