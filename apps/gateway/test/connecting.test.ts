@@ -132,6 +132,8 @@ describe('the token', () => {
     expect(answer).toMatchObject({ ok: true });
     expect(answer.ok && answer.data.tokenExpiresAtMs).toBeGreaterThan(Date.now() + 5_000_000);
     expect(await client.ask('session:refresh', { token: await tokenFor('p11') })).toMatchObject({ ok: false, error: { code: 'auth/invalid' } });
+    // [SES3] A refused one changes nothing.
+    expect(await client.ask('session:ping', { atMs: 1 })).toMatchObject({ ok: true });
     expect(await client.hears('session:closed')).toMatchObject({ code: 'auth/invalid' });
     await eventually(() => !client.socket.connected);
   });

@@ -1,7 +1,6 @@
-import { type ClientEventName, type ClientPayload, isClientEventName, parseClientPayload, refusals, Rejection } from '@skirmish/protocol';
+import { type ClientEventName, type ClientPayload, isClientEventName, parseClientPayload, Rejection } from '@skirmish/protocol';
 import type { Call, RealmContext } from '../context.ts';
 import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
-import { closeSession } from './close-session.ts';
 import type { EventRow } from './event-row.ts';
 import type { EventTable } from './events.ts';
 import { rejectionOf } from './rejection-of.ts';
@@ -104,7 +103,6 @@ function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refuse
   else metrics.report('event-refused', { client_event: event, code: rejection.code });
   try {
     refuse(reply, rejection.toRefusal());
-    if (refusals[rejection.code].closes) closeSession(reply.socket, rejection.code);
   } catch (err) {
     metrics.report('answer-unsendable', { client_event: event }, { err });
   }
