@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createVerifier } from '@skirmish/auth';
-import { createDatabase, loadPlayer } from '@skirmish/database';
+import { createDatabase, createMailbox, loadPlayer } from '@skirmish/database';
 import { createHealth, createMetrics, createShutdown, type Health, type InternalServer, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import { type IncarnationId, namespaceOf, type RealmId, realmIdSchema, socketsPerUserMax } from '@skirmish/protocol';
 import * as v from 'valibot';
@@ -83,7 +83,7 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   const ownAddress = addressOf(config.internalAddress, internal.port);
   const { transports } = running;
   await connectRealms(gateway, metrics, ownAddress, transports);
-  const http = (running.http = createHttpServer(createExpressApp({ ...gateway, statistics: statisticsOf(gateway, realms) })));
+  const http = (running.http = createHttpServer(createExpressApp({ gateway, realms, statistics: statisticsOf(gateway, realms) })));
   const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
   const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), overload: gateway.overload, metrics: gateway.metrics });
   const forwarding = (running.forwarding = forwardFor({ config, http, internal, transports, ownAddress, metrics }));
@@ -131,8 +131,9 @@ function createContext({ config, logger, metrics: registry, health, load, realms
     metrics,
     health,
     database,
+    mailbox: createMailbox(database),
     verifier: createVerifier({ secret: config.jwtSecret, issuer: config.jwtIssuer, audience: config.jwtAudience, serviceAudience: config.jwtServiceAudience }),
-    players: new PlayerCache({ load: (query) => loadPlayer(database, query) }),
+    players: new PlayerCache({ load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }) }),
     buckets: new TokenBuckets(config.rateLimitScale),
     connecting: { count: 0 },
     overload: createOverload({ config, metrics, health, load, realms }),

@@ -1,8 +1,9 @@
 import type { Verifier } from '@skirmish/auth';
-import type { Database } from '@skirmish/database';
+import type { Database, Mailbox } from '@skirmish/database';
 import type { Health, Logger } from '@skirmish/observability';
 import type { ClientEventName, RealmId } from '@skirmish/protocol';
 import type { LaneProducer } from '@skirmish/queue';
+import type { Redis } from '@skirmish/redis';
 import type { RealmTransport } from './cluster/realm-transport-types.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Overload } from './connection/overload.ts';
@@ -10,6 +11,7 @@ import type { PlayerCache } from './connection/player-cache.ts';
 import type { RealmNamespace, Session } from './connection/session.ts';
 import type { Sessions } from './connection/sessions.ts';
 import type { TokenBuckets } from './connection/token-buckets.ts';
+import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { RoomService } from './room/room-service.ts';
 import type { Zones } from './zone/zones.ts';
@@ -21,6 +23,7 @@ export interface GatewayContext {
   readonly metrics: GatewayMetrics;
   readonly health: Health;
   readonly database: Database;
+  readonly mailbox: Mailbox;
   readonly verifier: Verifier;
   readonly players: PlayerCache;
   readonly buckets: TokenBuckets;
@@ -34,10 +37,13 @@ export interface RealmContext {
   readonly realm: RealmId;
   readonly nsp: RealmNamespace;
   readonly transport: RealmTransport;
+  /** Questions and commands of backends; sockets use the transport's own connection. */
+  readonly bus: Redis;
   readonly sessions: Sessions;
   readonly rooms: RoomService;
   readonly zones: Zones;
   readonly lanes: { readonly combat: LaneProducer<'combat'>; readonly chat: LaneProducer<'chat'> };
+  readonly mail: MailDelivery;
   /** Calls that have not been answered. */
   readonly calls: { count: number };
 }

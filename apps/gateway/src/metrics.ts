@@ -18,6 +18,10 @@ const events = {
   'room-joined': { message: 'a socket joined a room', level: 'debug', labels: ['kind'] },
   'room-left': { message: 'a socket left a room', level: 'debug', labels: ['kind'] },
   'position-refused': { message: 'a publication of positions was refused', level: 'warn', labels: ['realm'] },
+  'ephemeral-refused': { message: 'an ephemeral event could not be read', level: 'warn', labels: ['realm'] },
+  'mail-delivered': { message: 'mail was delivered', level: 'info', labels: ['realm'] },
+  'mail-failed': { message: 'mail could not be delivered', level: 'warn', labels: ['realm'] },
+  'service-called': { message: 'a backend called the service API', level: 'debug', labels: ['operation', 'outcome'] },
   'sockets-over-limit': { message: 'the oldest sockets of a user are closed', level: 'info', labels: ['realm'] },
 } as const;
 

@@ -6,6 +6,7 @@ export { isInfrastructureError, toRejection } from './errors.ts';
 export { json } from './json.ts';
 export { loadPlayer, type Player, type PlayerCharacter, type PlayerQuery, type PlayerZone, type Sanction } from './load-player.ts';
 export { loadWorld, type Portal, type World } from './load-world.ts';
+export { createMailbox, type Mailbox, type MailboxOptions, type MailToStore, type StoredMail } from './mailbox-repository.ts';
 export { assertMigrated, migrate, MigrationError, pendingMigrations, type MigrateOptions } from './migrate.ts';
 export type { Migration } from './migrations/migration.ts';
 export { UnsafeIntegerError } from './parse-columns.ts';
@@ -14,4 +15,5 @@ export { seedDevelopmentWorld, type SeedOptions } from './seed-development-world
 export { combatLog, loadCombat, loadEntrants, overdueCombats } from './combat-queries.ts';
 export type { CombatCommandKey, CombatEntrant, CombatOutcome, CombatProgress, CommitResult, NewCombat, StoredCombat, StoredCombatEvent } from './combat-records.ts';
 export { commitCombatRefusal, commitCombatStep, createCombat, forgetCombatRefusals, type CombatStep } from './combat-repository.ts';
+export { type AuditLine, writeAudit } from './service-audit.ts';
 export { chatHistory, settleMessage, type HistoryMessage, type HistoryQuery, type MessageVerdict, type SentMessage, type SettledMessage, type SettleOptions } from './chat-repository.ts';

@@ -1,4 +1,4 @@
-import type { CharacterId, CombatId, GuildId, UserId, ZoneId } from '@skirmish/protocol';
+import type { CharacterId, CombatId, GuildId, RealmId, UserId, ZoneId } from '@skirmish/protocol';
 import { sql, type RawBuilder } from 'kysely';
 import type { Database } from './database.ts';
 
@@ -42,11 +42,15 @@ export interface Player {
   readonly guild: { readonly id: GuildId; readonly name: string; readonly rank: string } | null;
   /** Fights that have not ended. */
   readonly combats: readonly CombatId[];
+  /** Of the realms asked about, those in whose mailbox something waits. */
+  readonly mail: readonly RealmId[];
 }
 
 export interface PlayerQuery {
   readonly userId: UserId;
   readonly characterId?: CharacterId;
+  /** Realms whose mailbox is looked into; default none. */
+  readonly mailOf?: readonly string[];
 }
 
 interface PlayerRow {
@@ -75,6 +79,7 @@ interface PlayerRow {
   guild_name: string;
   rank: string;
   combats: string[];
+  mail: string[];
 }
 
 /** The longest sanction of a kind that is in force; the kind stands in the text, so that the partial index fits. */
@@ -84,13 +89,20 @@ const sanctionInForce = (ofKind: RawBuilder<unknown>, userId: string) => sql`
   order by until_ms desc nulls first limit 1`;
 
 /** The one query of `loadPlayer`; exported so that a test can ask Postgres how it would run it. */
-export const playerQuery = ({ userId, characterId }: PlayerQuery) => sql<PlayerRow>`
+export const playerQuery = ({ userId, characterId, mailOf = [] }: PlayerQuery) => sql<PlayerRow>`
   select u.user_id, u.name as user_name, u.roles,
     ban.reason as ban_reason, ban.until_ms as ban_until_ms, mute.reason as mute_reason, mute.until_ms as mute_until_ms,
     c.character_id, c.name as character_name, c.x, c.y, c.facing, c.health, c.health_max,
     z.zone_id, z.name as zone_name, z.width, z.height, z.capacity, z.opens_instances, z.battleground,
     g.guild_id, g.name as guild_name, m.rank,
-    array(select combat_id::text from combatants where user_id = ${userId} and open order by combat_id) as combats
+    array(select combat_id::text from combatants where user_id = ${userId} and open order by combat_id) as combats,
+    array(
+      select realm from unnest(${[...mailOf]}::text[]) realm
+      where exists (
+        select from mailbox where mailbox.realm = realm.realm and mailbox.user_id = ${userId} and delivered_at_ms is null
+          and (expires_at_ms is null or expires_at_ms > now_ms())
+      )
+    ) as mail
   from users u
   left join lateral (${sanctionInForce(sql`kind = 'ban'`, userId)}) ban on true
   left join lateral (${sanctionInForce(sql`kind = 'mute'`, userId)}) mute on true
@@ -133,7 +145,7 @@ const characterOf = (row: PlayerRow): PlayerCharacter | null =>
       };
 
 /**
- * A user with ban, mute, character, zone, guild and open fights in one query, by index. Null when there is no such user. Throws
+ * A user with ban, mute, character, zone, guild, open fights and waiting mail in one query, by index. Null when there is no such user. Throws
  * the database's error; ask `toRejection`.
  */
 export const loadPlayer = async (database: Database, query: PlayerQuery): Promise<Player | null> => {
@@ -149,5 +161,6 @@ export const loadPlayer = async (database: Database, query: PlayerQuery): Promis
     character: characterOf(row),
     guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: row.guild_name, rank: row.rank },
     combats: row.combats as CombatId[],
+    mail: row.mail as RealmId[],
   };
 };

@@ -1,8 +1,14 @@
 export type { EmitOptions, EmittedEvent, Emitter, EmitterOptions, EmitTarget } from './create-emitter.ts';
 export { createEmitter } from './create-emitter.ts';
-export type { UserSocket } from './realtime-service.ts';
-export { parseUserSocket, RealtimeService } from './realtime-service.ts';
+export type { Mail, MailboxPort, NewMail } from './mailbox.ts';
+export { deliverMail } from './mailbox.ts';
+export type { Emitted, RealtimeServiceOptions, ServiceAction, ServiceEmitOptions, UserEmitOptions } from './realtime-service.ts';
+export { RealtimeService } from './realtime-service.ts';
+export type { RoomMember, RoomMembersPage } from './room-members.ts';
 export type { EntryType, RouteRefusal } from './route-script.ts';
 export { entryType, routeScript } from './route-script.ts';
 export type { Emission, Routed, RouterObserver, RouterOptions } from './router.ts';
 export { Router } from './router.ts';
+export type { ServiceRole } from './service-event.ts';
+export type { UserSocket } from './user-socket.ts';
+export { parseUserSocket } from './user-socket.ts';

@@ -206,7 +206,7 @@ describe('RealtimeService', () => {
     const realm = await createTestRealm();
     const rooms = { user: roomOf.user('u1' as UserId), guild: roomOf.guild('red' as never), party: roomOf.party('p' as never) };
     await realm.enter('A', [rooms.user, zone, fight, rooms.guild, rooms.party, roomOf.realm]);
-    const service = new RealtimeService(createEmitter({ redis: realm.redis, realm: realm.realm }), realm.redis);
+    const service = new RealtimeService(createEmitter({ redis: realm.redis, realm: realm.realm }), realm.redis, { role: 'system', audit: async () => {} });
     await service.emitToUser('u1' as UserId, 'app:x', {});
     await service.emitToZone('meadow' as ZoneId, 'app:x', {});
     await service.emitToCombat('fight' as CombatId, 'app:x', {});

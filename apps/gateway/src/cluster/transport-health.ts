@@ -51,7 +51,7 @@ const breakerEvents = {
 } as const satisfies EventTable;
 
 /** Adds a breaker to a connection of the edge and reports what it does. */
-export function guardRedis(redis: Redis, parts: { realm: RealmId; connection: 'bus' | 'lanes'; logger: Logger; metrics: Metrics }): Breaker {
+export function guardRedis(redis: Redis, parts: { realm: RealmId; connection: 'bus' | 'lanes' | 'service'; logger: Logger; metrics: Metrics }): Breaker {
   const { realm, connection, logger, metrics } = parts;
   const report = createReporter({ logger, metrics, events: breakerEvents });
   const gauge = metrics.gauge({ name: 'redis_breaker_open', help: '1 while commands are refused because Redis is connected and silent', labels: ['realm', 'connection'] });

@@ -44,6 +44,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     });
     const snapshot = enterZone(realm, session);
     welcome(realm, session);
+    realm.mail.welcomed(session);
     if (snapshot) emitDirect(socket, 'zone:tick', snapshot());
     metrics.connectSeconds.observe((Date.now() - socket.handshake.issued) / 1000);
     const { userId, characterId, socketId } = session;

@@ -5,6 +5,8 @@ import type { Server } from 'socket.io';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import { guardRedis } from '../cluster/transport-health.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
+import { MailDelivery } from '../mailbox/deliver.ts';
+import { followRooms } from '../room/ephemeral-rooms.ts';
 import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
@@ -16,7 +18,7 @@ import { guardVolatile } from './volatile-guard.ts';
 
 /** A realm that is being served, and how to end that. */
 export interface ServedRealm extends RealmContext {
-  /** Ends the lanes' producers and their connection; call it last. */
+  /** Ends the lanes' producers, the mail and their connections; call it last. */
   close(): Promise<void>;
 }
 
@@ -34,13 +36,17 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
   const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
   guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
+  const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger });
+  guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
+  const sessions = new Sessions();
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
     realm,
     nsp,
     transport,
-    sessions: new Sessions(),
+    bus,
+    sessions,
     rooms: new RoomService({
       nsp,
       emitter: transport.emitter,
@@ -56,17 +62,26 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
     lanes: { combat: createLaneProducer({ ...lane, queue: 'combat' }), chat: createLaneProducer({ ...lane, queue: 'chat' }) },
+    mail: new MailDelivery({
+      emitter: transport.emitter,
+      mailbox: gateway.mailbox,
+      isHere: (userId) => sessions.of(userId).length > 0,
+      report: (event, details) => { metrics.report(event, { realm }, details); },
+    }),
     calls: { count: 0 },
   };
   const arrivals: Arrivals = new Map();
   guardVolatile(nsp.adapter, { slow: overload.slow.ids, drops: overload.dropsEphemeral });
   nsp.use(createAuthenticate(context, arrivals));
   nsp.on('connection', createArrive(context, arrivals, table));
+  const ephemera = { slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral };
+  followRooms({ ...ephemera, nsp, transport, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
   const close = async (): Promise<void> => {
-    await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close()]);
+    await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
     redis.disconnect();
+    bus.disconnect();
   };
   return { ...context, close };
 }

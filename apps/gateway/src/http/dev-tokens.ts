@@ -1,10 +1,11 @@
 import { roles, signRefreshToken, signToken, type Role, type Verifier } from '@skirmish/auth';
 import { type Database, ensureDevelopmentUser } from '@skirmish/database';
-import { Rejection, type UserId, userIdSchema } from '@skirmish/protocol';
+import { type UserId, userIdSchema } from '@skirmish/protocol';
 import { json, Router } from 'express';
 import * as v from 'valibot';
 import type { GatewayConfig } from '../config.ts';
 import { answer } from './envelope.ts';
+import { parseInput } from './parse-input.ts';
 
 const ttlSecondsDefault = 3_600;
 const ttlSecondsMax = 7 * 86_400;
@@ -28,12 +29,12 @@ export function createDevTokens({ config, database, verifier }: DevTokenParts): 
   const router = Router();
   router.use(json({ limit: '16kb' }));
   router.post('/token', async (request, response) => {
-    const { userId, roles, ttlSeconds = ttlSecondsDefault } = parse(tokenBody, request.body);
+    const { userId, roles, ttlSeconds = ttlSecondsDefault } = parseInput(tokenBody, request.body);
     await ensureDevelopmentUser(database, userId);
     answer(response, await issue(config, { userId, roles, ttlSeconds }));
   });
   router.post('/refresh', async (request, response) => {
-    const { refreshToken } = parse(refreshBody, request.body);
+    const { refreshToken } = parseInput(refreshBody, request.body);
     const { userId, roles } = await verifier.verifyRefresh(refreshToken);
     answer(response, await issue(config, { userId, roles, ttlSeconds: ttlSecondsDefault }));
   });
@@ -46,11 +47,4 @@ async function issue(config: GatewayConfig, claims: { userId: UserId; roles: rea
   const { token, expiresAtMs } = await signToken(options);
   const refresh = await signRefreshToken({ ...options, ttlSeconds: refreshTtlSeconds });
   return { token, refreshToken: refresh.token, expiresAtMs };
-}
-
-function parse<const Schema extends v.GenericSchema>(schema: Schema, body: unknown): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, body, { abortEarly: true });
-  if (result.success) return result.output;
-  const path = v.getDotPath(result.issues[0]);
-  throw new Rejection('payload/invalid', path === null ? {} : { path });
 }

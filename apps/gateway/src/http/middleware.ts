@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { toRejection } from '@skirmish/database';
 import type { Logger } from '@skirmish/observability';
 import { Rejection } from '@skirmish/protocol';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { refuse } from './envelope.ts';
+import { httpRejectionOf } from './http-rejection.ts';
 
 const requestIdForm = /^[A-Za-z0-9_.-]{1,64}$/;
 
@@ -28,17 +28,10 @@ export function createErrorHandler(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const rejection = bodyRejection(error) ?? toRejection(error);
+    const rejection = httpRejectionOf(error);
     if (rejection.code === 'server/internal') {
       logger.error({ err: error, requestId: response.locals['requestId'] as unknown, req: request }, 'a request failed');
     }
     refuse(response, rejection);
   };
-}
-
-/** What Express says about bodies that it could not read. */
-function bodyRejection(error: unknown): Rejection | null {
-  if (typeof error !== 'object' || error === null || !('type' in error) || !('status' in error)) return null;
-  if (error.status === 413) return new Rejection('payload/too-large');
-  return typeof error.status === 'number' && error.status < 500 ? new Rejection('payload/invalid') : null;
 }
