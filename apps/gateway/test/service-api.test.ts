@@ -1,13 +1,10 @@
 import { createDatabase, type Database } from '@skirmish/database';
-import { isRefusalCode, refusals, roomOf, type UserId } from '@skirmish/protocol';
+import { roomOf, type UserId } from '@skirmish/protocol';
 import { createRedis, keysOf, type Redis, whenReady } from '@skirmish/redis';
-import { eventually, services } from '@skirmish/testing';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { services } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openApiOf } from '../src/http/openapi.ts';
-import { createServiceApi } from '../src/http/service-api.ts';
-import { serviceRoutes } from '../src/http/service-routes.ts';
 import { join, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
+import { type Answer, callService, type CallOptions } from './_service-caller.ts';
 
 let world: TestWorld;
 let gateway: TestGateway;
@@ -31,25 +28,7 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: { ok: boolean; data?: Record<string, unknown>; error?: { code: string; path?: string; retryAfterMs?: number } };
-}
-
-/** Every answer of every test here is compared with the document. */
-const seen: { method: string; path: string; status: number; body: unknown }[] = [];
-
-async function call(method: 'GET' | 'POST', path: string, { token = service, body, headers = {}, at = gateway }: { token?: string | null; body?: unknown; headers?: Record<string, string>; at?: TestGateway } = {}): Promise<Answer> {
-  const response = await fetch(`${at.url}${path}`, {
-    method,
-    headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const answered = (await response.json()) as Answer['body'];
-  seen.push({ method: method.toLowerCase(), path: path.split('?')[0] ?? '', status: response.status, body: answered });
-  return { status: response.status, headers: response.headers, body: answered };
-}
+const call = (method: 'GET' | 'POST', path: string, { at = gateway, token = service, ...more }: CallOptions & { at?: TestGateway } = {}) => callService(at, method, path, { token, ...more });
 const emit = (body: object, more: { token?: string; at?: TestGateway } = {}) => call('POST', '/v1/emit', { ...more, body });
 const audit = () => database.db.selectFrom('service_audit').selectAll().orderBy('audit_id').execute();
 const asked = { to: { user: 'p1' }, event: 'app:gift', payload: { item: 'sword' } };
@@ -239,69 +218,5 @@ describe('what is done', () => {
     const lines = gateway.logs.join('\n');
     expect(lines).toContain('service-called');
     for (const token of [service, system]) expect(lines).not.toContain(token.split('.')[2]);
-  });
-});
-
-describe('the document', () => {
-  const document = openApiOf(serviceRoutes, '1') as { paths: Record<string, Record<string, { operationId: string; responses: Record<string, { content: { 'application/json': { schema: object } } }> }>> };
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
-  const nameOf = (method: string, path: string): string => `${method} ${path}`;
-
-  it('is what is served', async () => {
-    const served = await fetch(`${gateway.url}/docs/openapi.json`);
-    expect(served.headers.get('content-type')).toContain('application/json');
-    expect(await served.json()).toEqual(JSON.parse(JSON.stringify(document)));
-  });
-
-  it('has an operation for every route of the server, and no other', () => {
-    const { stack } = createServiceApi({} as never, []) as unknown as { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
-    const routes = stack.flatMap(({ route }) => (route ? Object.keys(route.methods).map((method) => nameOf(method, route.path.replaceAll(/:(\w+)/g, '{$1}'))) : []));
-    expect(routes.length).toBe(6);
-    expect(operations.map(({ method, path }) => nameOf(method, path)).sort()).toEqual(routes.sort());
-    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(routes.length);
-  });
-
-  it('leads to the server: each operation is there, under its method only', async () => {
-    for (const { method, path } of operations) {
-      const address = path.replaceAll(/\{\w+\}/g, 'x');
-      const other = method === 'get' ? 'POST' : 'GET';
-      expect((await call(method.toUpperCase() as 'GET', address, { token: null })).status).toBe(401);
-      expect((await call(other, address, { token: null })).status).toBe(404);
-    }
-  });
-
-  it('says what was answered, each time', async () => {
-    using client = await join(gateway, 'p6');
-    await emit({ ...asked, to: { zone: 'meadow' } });
-    await call('GET', '/v1/users/p6/sockets');
-    await call('GET', '/v1/zones/meadow/population');
-    await call('GET', '/v1/rooms/zone%3Ameadow/members');
-    await call('POST', '/v1/users/p6/disconnect', { body: { reason: 'maintenance' } });
-    await eventually(() => !client.socket.connected);
-    const ajv = new Ajv2020({ strict: false });
-    const checked = new Set<string>();
-    for (const { method, path, status, body } of seen) {
-      const found = operations.find((each) => each.method === method && new RegExp(`^${each.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path));
-      if (!found) continue;
-      const schema = found.operation.responses[String(status)]?.content['application/json'].schema;
-      expect(schema, `${method} ${path} answers ${status}`).toBeDefined();
-      expect(ajv.validate(schema!, body), `${method} ${path} ${status}: ${JSON.stringify(body)} ${ajv.errorsText()}`).toBe(true);
-      checked.add(`${found.operation.operationId} ${status}`);
-    }
-    for (const { operationId, responses } of operations.map(({ operation }) => operation)) {
-      expect([...checked]).toContain(`${operationId} ${responses['202'] ? 202 : 200}`);
-    }
-    expect(checked.size).toBeGreaterThan(15);
-  });
-
-  it('names refusals of the catalogue only, under their status', () => {
-    for (const { operation } of operations) {
-      for (const [status, { content }] of Object.entries(operation.responses)) {
-        const { properties } = content['application/json'].schema as { properties: { error?: { properties: { code: { enum: string[] } } } } };
-        for (const code of properties.error?.properties.code.enum ?? []) {
-          expect(isRefusalCode(code) && String(refusals[code].status)).toBe(status);
-        }
-      }
-    }
   });
 });
