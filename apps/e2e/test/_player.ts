@@ -103,6 +103,6 @@ export class Player implements AsyncDisposable {
 
 function checkContract(event: ServerEventName, payload: unknown, position: string | undefined, more: unknown[]): void {
   parseServerPayload(event, payload);
-  const positioned = deliveryClassOf(event) === 'critical' || event === 'session:welcome';
+  const positioned = deliveryClassOf(event) === 'critical' || event === 'session:welcome' || event === 'session:position';
   if (more.length > 0 || (position === undefined) === positioned) throw new TypeError(`${event}: wrong arguments after the payload`);
 }
