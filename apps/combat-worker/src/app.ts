@@ -57,7 +57,7 @@ export async function createCombatWorker(config: CombatWorkerConfig, overrides: 
     health,
     database: createDatabase({ url: config.databaseUrl, poolMax: config.databasePoolMax, applicationName: 'combat-worker', logger }),
     redis: createRedis({ ...connection, url: config.redisUrl, role: 'command' }),
-    queueRedis: createRedis({ ...connection, url: config.queueRedisUrl, role: 'queue' }),
+    queueRedis: createRedis({ ...connection, name: 'combat-worker-queue', url: config.queueRedisUrl, role: 'queue' }),
     reached: overrides.reached ?? (() => undefined),
     stops: [],
   };

@@ -23,7 +23,7 @@ import { createSocketCors } from './http/socket-cors.ts';
 import { statisticsOf } from './http/statistics.ts';
 import { createGatewayLogger } from './logger.ts';
 import { createGatewayMetrics } from './metrics.ts';
-import { addShutdownSteps, type Running } from './shutdown-steps.ts';
+import { addShutdownSteps, followConnections, type Running } from './shutdown-steps.ts';
 
 /** A running gateway. Disposing it is the ordered stop. */
 export interface Gateway extends AsyncDisposable {
@@ -84,6 +84,7 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   const { transports } = running;
   await connectRealms(gateway, metrics, ownAddress, transports);
   const http = (running.http = createHttpServer(createExpressApp({ gateway, realms, statistics: statisticsOf(gateway, realms) })));
+  followConnections(http);
   const adapter = adapterFor(new Map(transports.map((transport) => [namespaceOf(transport.realm), transport.adapter])));
   const io = createSocketServer({ config, http, adapter, closedBecause: () => closedBecause(gateway), overload: gateway.overload, metrics: gateway.metrics });
   const forwarding = (running.forwarding = forwardFor({ config, http, internal, transports, ownAddress, metrics }));

@@ -94,6 +94,7 @@ export const config = defineConfig({
   inboxRetentionMs: variables.inboxRetentionMs,
   readBlockMs: integer('READ_BLOCK_MS', { description: 'Longest wait of one read of the inbox, milliseconds', min: 10, max: 10_000, default: 1_000 }),
   readCoalesceMs: integer('READ_COALESCE_MS', { description: 'Pause between two reads of a busy inbox, milliseconds', min: 0, max: 100, default: 3 }),
+  drainDelayMs: integer('DRAIN_DELAY_MS', { description: 'Time from the announcement of a stop to the first closed connection, so that load balancers forget this gateway, milliseconds', min: 0, max: 60_000, default: 0 }),
   drainTimeoutMs: integer('DRAIN_TIMEOUT_MS', { description: 'Time over which the connections are closed on a stop, milliseconds', min: 0, max: 300_000, default: 4_000 }),
 }, [
   {

@@ -1,7 +1,8 @@
 import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
 import type { InternalServer, Shutdown } from '@skirmish/observability';
 import type { createRealmTransport } from './cluster/realm-transport.ts';
-import { announceDrain, callsAnswered, closeSockets } from './connection/drain.ts';
+import { answersMsMax, Drain, readMsMax } from './connection/drain.ts';
 import type { ServedRealm } from './connection/serve-realm.ts';
 import type { GatewayContext } from './context.ts';
 import type { Forwarding } from './forwarding/forwarding.ts';
@@ -16,15 +17,17 @@ export interface Running {
   sweepTimer?: NodeJS.Timeout;
 }
 
-/** The names and limits of an ordered stop; with the defaults it ends within 10 s. */
+/** The names and limits of an ordered stop; with the defaults it ends within 10 s. The order and its reasons: connection/README.md. */
 export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload }: GatewayContext, running: Running): void {
   const { realms, transports } = running;
+  const { drainDelayMs: delayMs, drainTimeoutMs: spreadMs } = config;
+  const drain = new Drain(realms, { delayMs, spreadMs });
   shutdown.step('refuse new connections', 100, () => { health.drain('stopping'); });
-  shutdown.step('announce', 100, () => { announceDrain(realms, config.drainTimeoutMs); });
-  shutdown.step('answer what was asked', 1_000, (signal) => callsAnswered(realms, signal));
-  shutdown.step('close connections', config.drainTimeoutMs + 500, async (signal) => {
-    const tunnels = running.forwarding?.drainTunnels({ delayMs: 0, spreadMs: config.drainTimeoutMs }, signal);
-    await Promise.all([closeSockets(realms, config.drainTimeoutMs, signal), tunnels]);
+  shutdown.step('announce', 100, () => { drain.announce(); });
+  shutdown.step('close connections', delayMs + spreadMs + answersMsMax + readMsMax + 200, async (signal) => {
+    // Tunnels of sessions that other gateways own: those cannot tell their clients, because they do not drain.
+    const tunnels = running.forwarding?.drainTunnels({ delayMs, spreadMs }, signal);
+    await Promise.all([drain.close(signal), tunnels]);
   });
   shutdown.step('stop the timers', 100, () => {
     clearInterval(running.sweepTimer);
@@ -48,6 +51,19 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
 async function closeHttp(http: HttpServer | undefined): Promise<void> {
   if (!http?.listening) return;
   const closed = new Promise<void>((resolve) => http.close(() => { resolve(); }));
-  http.closeAllConnections();
+  // Node closes neither upgraded connections nor those whose client does not read.
+  for (const socket of connectionsOf.get(http) ?? []) socket.destroy();
   await closed;
+}
+
+const connectionsOf = new WeakMap<HttpServer, Set<Socket>>();
+
+/** Keeps all connections of the public port, so that the stop can end those that nothing else ends. */
+export function followConnections(http: HttpServer): void {
+  const connections = new Set<Socket>();
+  connectionsOf.set(http, connections);
+  http.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
 }

@@ -21,14 +21,13 @@ describe('an ordered stop', () => {
     using client = await join(gateway, 'p1');
     client.socket.on('disconnect', (reason) => reasons.push(reason));
     await gateway.gateway.stop('test');
-    expect(await client.hears('session:draining')).toEqual({ reconnectInMs: 200 });
+    expect((await client.hears<{ reconnectInMs: number }>('session:draining')).reconnectInMs).toBeLessThanOrEqual(100);
     await eventually(() => reasons.length > 0);
     expect(reasons).toEqual(['transport close']);
     const report = JSON.parse(gateway.logs.find((line) => line.includes('shutdown finished'))!) as { steps: { name: string; outcome: string }[] };
     expect(report.steps.map(({ name, outcome }) => `${name}: ${outcome}`)).toEqual([
       'refuse new connections: done',
       'announce: done',
-      'answer what was asked: done',
       'close connections: done',
       'stop the timers: done',
       'leave the cluster: done',

@@ -112,6 +112,22 @@ describe('createShutdown', () => {
     expect(shutdown.timeoutMs()).toBe(1_250);
   });
 
+  it('in a hurry tells the step that runs, gives every step 200 ms, and leaves none out', async () => {
+    const shutdown = createShutdown(logLines());
+    let told = false;
+    let last = false;
+    shutdown.step('spread', 60_000, (signal) => new Promise<void>((resolve) => { signal.addEventListener('abort', () => { told = true; resolve(); }); }));
+    shutdown.step('stuck', 60_000, () => new Promise(() => undefined));
+    shutdown.step('last', 60_000, () => { last = true; });
+    shutdown.hurry();
+    const running = shutdown.run('SIGTERM');
+    shutdown.hurry();
+    const { steps, durationMs } = await running;
+    expect(steps.map(({ outcome }) => outcome)).toEqual(['done', 'timed-out', 'done']);
+    expect({ told, last }).toEqual({ told: true, last: true });
+    expect(durationMs).toBeLessThan(2_000);
+  });
+
   it('logs its begin with the names of the steps and its end with their durations', async () => {
     const { logger, lines } = logLines();
     const shutdown = createShutdown({ logger });

@@ -92,15 +92,28 @@ describe('a process with guards', () => {
     expect(messages(guarded).at(-1)).toBe('shutdown finished');
   });
 
-  it('is not hurried by further signals', async () => {
+  it('is hurried by a second signal, and still takes every step', async () => {
     const guarded = await startGuarded();
     guarded.child.send('slow-stop');
     await eventually(() => messages(guarded).includes('shutdown started'));
+    const hurriedAtMs = performance.now();
     guarded.child.kill('SIGINT');
     guarded.child.kill('SIGTERM');
-    guarded.child.send('go on');
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - hurriedAtMs).toBeLessThan(5_000);
     expect(messages(guarded).filter((message) => message === 'shutdown started')).toHaveLength(1);
+    expect(messages(guarded)).toContain('the shutdown is hurried');
+    expect(guarded.lines().at(-1)).toMatchObject({ steps: [expect.anything(), expect.anything(), { name: 'slow', outcome: 'timed-out' }] });
+  });
+
+  it('is not hurried by one signal and the end of its parent', async () => {
+    const guarded = await startGuarded();
+    guarded.child.send('slow-stop');
+    await eventually(() => messages(guarded).includes('shutdown started'));
+    guarded.child.send('go on');
+    guarded.child.disconnect();
+    expect(await guarded.ended).toEqual({ code: 0, signal: null });
+    expect(messages(guarded)).not.toContain('the shutdown is hurried');
     expect(guarded.lines().at(-1)).toMatchObject({ steps: [expect.anything(), expect.anything(), { name: 'slow', outcome: 'done' }] });
   });
 

@@ -60,7 +60,7 @@ export interface LaneWorker extends AsyncDisposable {
 export function createLaneWorker<Q extends LaneQueueName>(options: LaneWorkerOptions<Q>): LaneWorker {
   const { realm, queue, logger, concurrency, lockMs = 3000 } = options;
   const keys = keysOf(realm);
-  const redis = createRedis({ url: options.redisUrl, name: `lanes-${queue}`, role: 'worker', logger });
+  const redis = createRedis({ url: options.redisUrl, name: `lanes-${queue}-${realm}`, role: 'worker', logger });
   const counted = countSteps(createLaneMetrics(options.metrics, queue));
   const { metrics } = counted;
   const doorbell = createDoorbell({ redis, prefix: keys.queuePrefix, queue, logger, metrics });

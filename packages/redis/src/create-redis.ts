@@ -27,14 +27,15 @@ export interface RedisSettings {
   commandTimeoutMs?: number;
   /**
    * A connection that waits for an answer and hears nothing for so long is opened anew, milliseconds: the only cure of a half-open
-   * one. Default 5,000; for `worker` 12,000, because it blocks up to 10,000. A `subscriber` asks for an answer every 2,000 by itself.
+   * one. Default 5,000; for `worker` 12,000, because it blocks up to 10,000. A `subscriber` asks
+   * by itself, four times in this time.
    */
   socketTimeoutMs?: number;
 }
 
 const reconnectDelayMsMax = 1000;
-const socketTimeoutMsOf = { command: 5000, queue: 5000, worker: 12_000, subscriber: 5000 } as const;
-const heartbeatMs = 2000;
+const socketTimeoutMsDefaults = { command: 5000, queue: 5000, worker: 12_000, subscriber: 5000 } as const;
+const socketTimeoutMsOf = ({ role, socketTimeoutMs }: RedisSettings): number => socketTimeoutMs ?? socketTimeoutMsDefaults[role];
 
 /** Delay before attempt `times`, milliseconds: doubles from 50 to 1,000, with 30 % jitter so that processes do not return in step. */
 export function reconnectDelayMs(times: number, random: () => number = Math.random): number {
@@ -44,6 +45,7 @@ export function reconnectDelayMs(times: number, random: () => number = Math.rand
 
 /** The options of every connection of the house; exported for the adapter's own connections. */
 export function redisOptions(settings: RedisSettings) {
+  const socketTimeoutMs = socketTimeoutMsOf(settings);
   const waits = settings.role === 'worker' || settings.role === 'subscriber';
   return {
     connectionName: settings.name,
@@ -55,7 +57,7 @@ export function redisOptions(settings: RedisSettings) {
     maxRetriesPerRequest: null,
     enableOfflineQueue: waits,
     ...(waits ? {} : { commandTimeout: settings.commandTimeoutMs ?? 3000 }),
-    socketTimeout: settings.socketTimeoutMs ?? socketTimeoutMsOf[settings.role],
+    socketTimeout: socketTimeoutMs * (settings.role === 'subscriber' ? 0.75 : 1),
   } satisfies RedisOptions;
 }
 
@@ -68,13 +70,13 @@ export function createRedis(settings: RedisSettings): Redis {
   reportState(redis, settings);
   if (settings.role === 'subscriber') {
     hearResubscriptions(redis);
-    keepAsking(redis);
+    keepAsking(redis, socketTimeoutMsOf(settings) / 4);
   }
   return redis;
 }
 
 /** A subscriber sends nothing by itself, so it would never notice that its connection is half-open and stay deaf. */
-function keepAsking(redis: Redis): void {
+function keepAsking(redis: Redis, heartbeatMs: number): void {
   const timer = setInterval(() => {
     if (redis.status === 'ready') redis.ping().catch(() => undefined);
   }, heartbeatMs);

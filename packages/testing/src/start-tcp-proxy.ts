@@ -11,6 +11,8 @@ export interface TcpProxy extends AsyncDisposable {
   blackhole(): void;
   /** The present connections swallow everything for good and stay open; new ones work: a peer that vanished without a word. */
   strand(): void;
+  /** New connections go to another port of 127.0.0.1; present ones stay where they are: an address that moves, as after a failover. */
+  target(port: number): void;
   /** Cuts the present connections with RST and refuses nothing afterwards. */
   reset(): void;
   /** Back to normal; connections that lost bytes in a black hole are cut, as no real stream continues after a hole. */
@@ -31,8 +33,9 @@ interface Pair {
 export async function startTcpProxy(options: { targetPort: number; port?: number }): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let mode: Mode = 'open';
+  let { targetPort } = options;
   const server = createServer((client) => {
-    const pair: Pair = { client, server: connect({ port: options.targetPort, host: '127.0.0.1' }), holed: false, stranded: false };
+    const pair: Pair = { client, server: connect({ port: targetPort, host: '127.0.0.1' }), holed: false, stranded: false };
     pairs.add(pair);
     relay(pair, () => mode);
     const drop = (): void => {
@@ -77,6 +80,9 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
     },
     strand: () => {
       for (const pair of pairs) pair.stranded = true;
+    },
+    target: (next) => {
+      targetPort = next;
     },
     reset: () => {
       reset(() => true);

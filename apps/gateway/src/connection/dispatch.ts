@@ -66,6 +66,7 @@ function limit({ realm, session }: Call, { limit: rate }: Row, payload: Payload)
 async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promise<void> {
   const { calls, gateway } = call.realm;
   calls.count += 1;
+  call.session.calls.count += 1;
   try {
     const data = await withinTime(answerOf(call, row, payload));
     acknowledge(reply, data, gateway.metrics);
@@ -75,6 +76,7 @@ async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promis
     gateway.metrics.eventSeconds.observe({ event: call.event, outcome }, (performance.now() - call.receivedAtMs) / 1000);
   } finally {
     calls.count -= 1;
+    call.session.calls.count -= 1;
   }
 }
 

@@ -34,11 +34,13 @@ export interface Session {
   /** Why the client asked to resume in vain, or null. */
   readonly reload: string | null;
   readonly turns: Turns;
+  /** Calls that have not been answered. */
+  readonly calls: { count: number };
   player: Player;
   tokenExpiresAtMs: number;
 }
 
 /** Makes the session of a socket that passed authentication. */
-export function createSession(parts: Omit<Session, 'socketId' | 'turns'>): Session {
-  return { ...parts, socketId: parts.socket.id, turns: new Turns() };
+export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls'>): Session {
+  return { ...parts, socketId: parts.socket.id, turns: new Turns(), calls: { count: 0 } };
 }
