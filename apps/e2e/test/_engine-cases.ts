@@ -19,7 +19,7 @@ export const engineCases: Case[] = [
         const { body } = await pollOf(target, sid);
         for (const packet of body.split(separator)) {
           if (packet === '2') await pollOf(target, sid, { method: 'POST', body: '3' });
-          else if (!packet.includes('zone:tick')) packets.push(packet.split(',')[0] ?? '');
+          else if (!/"(zone:tick|session:position)"/.test(packet)) packets.push(packet.split(',')[0] ?? '');
         }
       };
       while (packets.length < 2) await take();
