@@ -7,17 +7,23 @@ export interface Backend {
   name: string;
   port: number;
   ready: boolean;
+  /** Cuts the connection of each request after it was received. */
+  breaks: boolean;
+  /** Requests for sessions that it received. */
+  received: number;
   close(): Promise<void>;
 }
 
 /** Answers `/readyz` with 200 or 503, everything else with its name and what it was sent, and an upgrade by echoing in capitals. */
 export async function startBackend(name: string): Promise<Backend> {
-  const backend: Backend = { name, port: 0, ready: true, close: () => close(server, tunnels) };
+  const backend: Backend = { name, port: 0, ready: true, breaks: false, received: 0, close: () => close(server, tunnels) };
   const tunnels = new Set<Duplex>();
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
+      if (request.url?.includes('sid=')) backend.received += 1;
+      if (backend.breaks) return void request.socket.destroy();
       response.writeHead(request.url !== '/readyz' || backend.ready ? 200 : 503, { 'x-name': name });
       response.end(request.url === '/headers' ? JSON.stringify(request.headers) : `${name}${body === '' ? '' : `:${body}`}`);
     });

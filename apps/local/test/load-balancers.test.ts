@@ -78,6 +78,24 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     expect(new Set(answers)).toEqual(new Set(['a:1']));
   });
 
+  it('offers a request of a session to another gateway only when the first one did not receive it', async () => {
+    const [a, b] = await backends('a', 'b');
+    const { url } = await start([a?.port ?? 0, b?.port ?? 0]);
+    const ofSession = `${url}/socket.io/?EIO=4&transport=polling&sid=abc`;
+    const send = async (method: string): Promise<string> => {
+      const response = await fetch(ofSession, { method, ...(method === 'POST' ? { body: '1' } : {}) }).catch(() => null);
+      return response?.status === 200 ? response.text() : 'failed';
+    };
+    if (a !== undefined) a.breaks = true;
+    const answers: string[] = [];
+    for (let turn = 0; turn < 12; turn += 1) answers.push(await send(turn % 4 < 2 ? 'GET' : 'POST'));
+    expect((a?.received ?? 0) + (b?.received ?? 0)).toBe(12);
+    expect(answers.filter((answer) => answer === 'failed')).toHaveLength(a?.received ?? 0);
+    expect(a?.received).toBeGreaterThan(0);
+    await a?.close();
+    for (let turn = 0; turn < 8; turn += 1) expect(await send(turn % 4 < 2 ? 'GET' : 'POST')).toMatch(/^b/);
+  });
+
   it('leaves nothing on its port when it is killed', async () => {
     const [a] = await backends('a');
     const { balancer, port } = await start([a?.port ?? 0]);

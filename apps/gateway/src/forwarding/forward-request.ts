@@ -18,6 +18,8 @@ export interface ForwardTimes {
   /** A poll waits for something to say; the engine's own ping ends it at the latest. */
   readonly pollMs: number;
   readonly answerMs: number;
+  /** Until an upgrade is agreed to. */
+  readonly upgradeMs: number;
   /** For a client that reads slowly. */
   readonly transferMs: number;
 }

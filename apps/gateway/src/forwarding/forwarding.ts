@@ -23,14 +23,16 @@ export interface ForwardingParts {
   readonly addCors: AddCors;
   readonly perAddressPerSecond: number;
   readonly pingIntervalMs: number;
+  readonly underWayMax?: number;
+  /** Other time limits than those of the README. */
+  readonly times?: Partial<ForwardTimes>;
   readonly metrics: Metrics;
 }
 
 const enginePath = '/socket.io/';
 const tunnelsMax = 16_384;
-const upgradeAnswerMs = 5_000;
 const pollMarginMs = 5_000;
-const fixedTimes = { connectMs: 1_000, bodyMs: 10_000, answerMs: 10_000, transferMs: 30_000 };
+const fixedTimes = { connectMs: 1_000, bodyMs: 10_000, answerMs: 10_000, upgradeMs: 5_000, transferMs: 30_000 };
 /** Free connections end with us before they end with the owner, so that none is used while it is being closed. */
 const freeConnections = { maxMs: 30_000, max: 64, ownersKeepMs: 75_000 };
 const sliceMs = 100;
@@ -59,8 +61,8 @@ export class Forwarding {
     const { http, internal, transport, metrics, pingIntervalMs, perAddressPerSecond } = parts;
     this.#parts = parts;
     this.#ids = new SessionIds(() => transport.incarnation());
-    this.#limits = new ForwardLimits({ perAddressPerSecond });
-    this.#times = { ...fixedTimes, pollMs: pingIntervalMs + pollMarginMs };
+    this.#limits = new ForwardLimits({ perAddressPerSecond, ...(parts.underWayMax === undefined ? {} : { underWayMax: parts.underWayMax }) });
+    this.#times = { ...fixedTimes, pollMs: pingIntervalMs + pollMarginMs, ...parts.times };
     this.#requests = metrics.counter({ name: 'forwarded_requests_total', help: 'Requests of sessions of other gateways, by outcome', labels: ['outcome'] });
     this.#seconds = metrics.histogram({ name: 'forwarding_seconds', help: 'Duration of a forwarded request; a poll waits for news', labels: ['kind'], buckets: durationBuckets });
     metrics.gauge({ name: 'tunnelled_websockets', help: 'WebSockets here that belong to sessions of other gateways', collect: () => this.#openTunnels });
@@ -171,7 +173,7 @@ export class Forwarding {
     const tunnel = new Tunnel({
       incoming, client, head, owner,
       connectMs: this.#times.connectMs,
-      answerMs: upgradeAnswerMs,
+      answerMs: this.#times.upgradeMs,
       onOpen: () => {
         isOpen = true;
         this.#openTunnels += 1;

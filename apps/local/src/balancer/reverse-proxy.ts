@@ -61,13 +61,17 @@ async function forward(state: State, incoming: IncomingMessage, outgoing: Server
   for (const port of turns(state)) {
     const outcome = await offer(state, incoming, outgoing, port);
     if (outcome === 'taken' || outgoing.headersSent || outgoing.destroyed) return;
-    if (incoming.readableDidRead && !isHandshake(incoming)) break;
+    // What was sent is not repeated: the answer of a poll would be lost without a trace, a POST would count twice.
+    if (outcome === 'lost' && !isHandshake(incoming)) break;
   }
   refuse(outgoing);
 }
 
-function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse, port: number): Promise<'taken' | 'free'> {
+type Outcome = 'taken' | 'free' | 'lost';
+
+function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse, port: number): Promise<Outcome> {
   return new Promise((resolve) => {
+    let isSent = false;
     const upstream = request({ host: '127.0.0.1', port, method: incoming.method, path: incoming.url, headers: headersOf(incoming), agent: false });
     const timer = isHandshake(incoming) ? setTimeout(() => upstream.destroy(new Error('silent')), state.handshakeTimeoutMs) : undefined;
     upstream.once('socket', (socket) => {
@@ -75,6 +79,7 @@ function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse
       socket.setTimeout(connectTimeoutMs, () => upstream.destroy(new Error('no connection')));
       socket.once('connect', () => {
         socket.setTimeout(0);
+        isSent = true;
         incoming.pipe(upstream);
       });
     });
@@ -89,7 +94,7 @@ function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse
     upstream.once('error', () => {
       clearTimeout(timer);
       incoming.unpipe(upstream);
-      resolve('free');
+      resolve(isSent ? 'lost' : 'free');
     });
     outgoing.once('close', () => upstream.destroy());
   });
@@ -99,13 +104,16 @@ function offer(state: State, incoming: IncomingMessage, outgoing: ServerResponse
 async function tunnel(state: State, incoming: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
   client.on('error', () => client.destroy());
   for (const port of turns(state)) {
-    if ((await open(state, incoming, client, head, port)) === 'taken') return;
+    const outcome = await open(state, incoming, client, head, port);
+    if (outcome === 'taken') return;
+    if (outcome === 'lost' && !isHandshake(incoming)) break;
   }
   client.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
 }
 
-function open(state: State, incoming: IncomingMessage, client: Duplex, head: Buffer, port: number): Promise<'taken' | 'free'> {
+function open(state: State, incoming: IncomingMessage, client: Duplex, head: Buffer, port: number): Promise<Outcome> {
   return new Promise((resolve) => {
+    let isSent = false;
     const upstream = request({ host: '127.0.0.1', port, method: incoming.method, path: incoming.url, headers: headersOf(incoming), agent: false });
     const timer = setTimeout(() => upstream.destroy(new Error('silent')), state.handshakeTimeoutMs);
     const take = (): void => {
@@ -127,9 +135,12 @@ function open(state: State, incoming: IncomingMessage, client: Duplex, head: Buf
       client.write(`HTTP/1.1 ${response.statusCode ?? 502} ${response.statusMessage ?? ''}\r\n${rawHeaderLines(response, ['transfer-encoding'])}Connection: close\r\n\r\n`);
       response.pipe(client);
     });
+    upstream.once('socket', (socket) => socket.once('connect', () => {
+      isSent = true;
+    }));
     upstream.once('error', () => {
       clearTimeout(timer);
-      resolve('free');
+      resolve(isSent ? 'lost' : 'free');
     });
     client.once('close', () => upstream.destroy());
     upstream.end();
