@@ -89,7 +89,8 @@ export class Forwarding {
     const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
     await pause(delayMs);
     const slice = Math.max(20, Math.ceil((this.tunnels * sliceMs) / Math.max(spreadMs, 1)));
-    while (this.closeTunnels(signal.aborted ? Infinity : slice) > 0) await pause(sliceMs);
+    while (!signal.aborted && this.closeTunnels(slice) > 0) await pause(sliceMs);
+    this.closeTunnels(Infinity);
   }
 
   /** Ends what is left. */
