@@ -1,7 +1,7 @@
 import { createEmitter } from '@skirmish/emitter';
 import type { RealmId, RoomName, UserId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
-import { createRedis, keysOf, type Redis } from '@skirmish/redis';
+import { createRedis, keysOf, logRetentionMs, msOfStreamId, type Redis } from '@skirmish/redis';
 import { eventually, services, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Socket } from 'socket.io-client';
@@ -109,6 +109,43 @@ describe('resume', () => {
     await eventually(() => numbers(player).includes(6));
     expect(player.socket.recovered).toBe(true);
     expect(numbers(player)).toEqual([2, 5, 6]);
+    player.close();
+  });
+
+  it('continues after a silence longer than the window: positions stay young without any event', async () => {
+    const short = { resumeWindowMs: 1_000, renewIntervalMs: 200 };
+    const realmOfSilence = uniqueRealm();
+    await using from = await startBareGateway(redisUrl, realmOfSilence, short);
+    await using to = await startBareGateway(redisUrl, realmOfSilence, short);
+    const player = await joinAs(from.url, 'r4', [party]);
+    const first = insideOf(player.socket)._lastOffset ?? '';
+    const keptForMs = logRetentionMs(short.resumeWindowMs) + 500;
+    await eventually(() => msOfStreamId(insideOf(player.socket)._lastOffset ?? first) - msOfStreamId(first) > keptForMs, { timeoutMs: 30_000, what: 'a position later than any log reaches back' });
+    expect(player.received).toEqual([]);
+    await moveTo(player, to);
+    expect(player.socket.recovered).toBe(true);
+    player.close();
+  });
+
+  it('writes each join and leave into the record under its own id, so that it outlives the log of moves', async () => {
+    const player = await joinAs(a.url, 'r5');
+    const keys = keysOf(realm as RealmId);
+    const fight = 'combat:f5' as RoomName;
+    // One read round brings all of it: the stay begins at the join, not where the round began.
+    a.transport.reader.hold();
+    await emit([fight], 1);
+    const { id: joinedAt } = await emitter().join({ rooms: [roomOf.user('r5' as UserId)] }, [fight, party]);
+    await emit([fight], 2);
+    const { id: leftAt } = await emitter().leave({ rooms: [fight] }, [fight]);
+    a.transport.reader.release();
+    const record = async () => JSON.parse((await redis.get(keys.session(insideOf(player.socket)._pid ?? ''))) ?? '{}') as { rooms: Record<string, string[][]> };
+    await eventually(async () => { expect((await record()).rooms).toMatchObject({ [fight]: [[joinedAt, leftAt]], [party]: [[joinedAt, '']] }); });
+    await redis.del(keys.moves(roomOf.user('r5' as UserId)), keys.moves(fight));
+    await moveTo(player, b);
+    await emit([fight], 3);
+    await emit([party], 4);
+    await eventually(() => numbers(player).includes(4));
+    expect(numbers(player)).toEqual([2, 4]);
     player.close();
   });
 });

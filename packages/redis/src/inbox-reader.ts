@@ -21,6 +21,7 @@ export interface InboxReaderOptions {
   onGap: (reason: 'reader-lag') => void;
   /** Called for each entry that is left out because no gateway could use it. */
   onInvalid: (id: string) => void;
+  /** Entries of the round that are for somebody. */
   onRound?: (entries: number) => void;
 }
 
@@ -125,7 +126,7 @@ export class InboxReader {
     const entries = reply?.[0]?.[1] ?? [];
     this.#lastBrought = entries.length;
     if (entries.length < this.#options.entriesMax) this.#caughtUpAt = this.#roundEndedAt;
-    this.#options.onRound?.(entries.length);
+    this.#options.onRound?.(entries.filter(([, fields]) => !isMark(fields)).length);
     const last = entries.at(-1);
     if (!last) return null;
     this.#next = last[0];
@@ -148,6 +149,9 @@ export class InboxReader {
     await delay(25 * 2 ** this.#failures * (0.5 + Math.random()));
   }
 }
+
+/** An entry for nobody: it opens an inbox or keeps its end young. */
+const isMark = (fields: readonly string[]): boolean => fields[2] === 'type' && fields[3] === '0';
 
 /** `skip` is for entries that are meant for nobody (the mark that opens an inbox); `invalid` ones are counted. */
 export function judgeEntry(fields: string[]): 'usable' | 'skip' | 'invalid' {

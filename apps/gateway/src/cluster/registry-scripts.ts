@@ -103,6 +103,11 @@ local record = cjson.decode(encoded)
 record.renewedAtMs, record.renewals, record.complete = nowMs, record.renewals + 1, 1
 record.position, record.sockets, record.draining = ARGV[4], tonumber(ARGV[6]), tonumber(ARGV[7])
 redis.call('HSET', K .. 'gateways', incarnation, cjson.encode(record))
+-- An entry for nobody: the reader's position, which clients come back with, stays young when nothing is emitted.
+${luaDrawClock}
+local minId = string.format('%.0f', math.max(nowMs - tonumber(ARGV[9]), 0))
+local marked = redis.pcall('XADD', inbox, 'NOMKSTREAM', 'MINID', '~', minId, id, 'v', '1', 'type', '0')
+if type(marked) == 'table' and marked.err then redis.call('SADD', K .. 'gapped', incarnation) end
 redis.call('SREM', K .. 'incomplete', incarnation)
 return { 'ok', string.format('%.0f', nowMs), redis.call('HGETALL', K .. 'gateways'), redis.call('SMEMBERS', K .. 'condemned') }`,
   reply: (raw) => {
