@@ -34,6 +34,8 @@ interface Registered {
   sessionsKey: string;
   /** It goes on with an older session, which must not end with an attempt that fails. */
   continues: boolean;
+  /** Rooms that were registered for it, until it is settled. */
+  rooms: RoomName[];
   /** Until it is settled. */
   wish: (ResumeWish & { freshPid: string }) | null;
 }
@@ -59,7 +61,7 @@ export class RegisteredSockets {
   async connect(entry: ConnectEntry): Promise<{ position: string }> {
     const { directory, fence, keys } = this.#options;
     const { socketId, zone, pid } = entry;
-    const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, wish: null };
+    const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, rooms: [...entry.rooms], wish: null };
     this.#sockets.set(socketId, known);
     fence.open(socketId, entry.resume ? null : entry.rooms);
     try {
@@ -78,25 +80,23 @@ export class RegisteredSockets {
   /** Enters further rooms of a connection that is not complete; what is emitted to them afterwards reaches it. */
   async widen(socketId: string, rooms: readonly RoomName[]): Promise<void> {
     this.#options.fence.widen(socketId, rooms);
+    this.#sockets.get(socketId)?.rooms.push(...rooms);
     await this.#options.directory.widen(socketId, rooms);
   }
 
   /** Says what a connection will hear first and be in, by what the server knows now; the last step before its CONNECT. */
   async settle(socketId: string, rooms: readonly RoomName[], standing: (room: RoomName) => Standing): Promise<Arrival> {
-    const wish = this.#sockets.get(socketId)?.wish;
-    if (!wish) return { rooms, resume: null };
     const { resumes, fence, directory } = this.#options;
-    const outcome = await resumes.settle(wish, standing);
+    const wish = this.#sockets.get(socketId)?.wish ?? null;
+    const outcome = wish && (await resumes.settle(wish, standing));
     const known = this.#sockets.get(socketId);
     if (!known) throw new Rejection('server/unavailable');
     known.wish = null;
-    if (outcome.recovered) {
-      for (const room of outcome.lost) directory.note({ op: 'moved', socketId, room, at: wish.position, joined: false });
-      const all = [...new Set([...rooms, ...outcome.kept])];
-      fence.settle(socketId, all, outcome.events);
-      return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
-    }
-    fence.settle(socketId, rooms, []);
+    const all = outcome?.recovered ? [...new Set([...rooms, ...outcome.kept])] : rooms;
+    fence.settle(socketId, all, outcome?.recovered ? outcome.events : []);
+    this.#withdraw(socketId, known, new Set(all), outcome?.recovered ? outcome.lost : []);
+    if (!wish || !outcome) return { rooms, resume: null };
+    if (outcome.recovered) return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
     if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position, rooms: [...rooms] });
     known.pid = wish.freshPid;
     known.continues = false;
@@ -146,6 +146,15 @@ export class RegisteredSockets {
     for (const [socketId, { complete, since }] of this.#sockets) {
       if (!complete && now - since > pendingMsMax) this.abandon(socketId);
     }
+  }
+
+  /** Rooms of an earlier reading, or of the session, that it will not be in after all. */
+  #withdraw(socketId: string, known: Registered, rooms: ReadonlySet<RoomName>, lost: readonly RoomName[]): void {
+    const at = this.#options.readerPosition();
+    for (const room of new Set([...known.rooms, ...lost])) {
+      if (!rooms.has(room)) this.#options.directory.note({ op: 'moved', socketId, room, at, joined: false });
+    }
+    known.rooms = [];
   }
 
   #operationOf(entry: ConnectEntry, { sessionsKey }: Registered): Parameters<Directory['connect']>[0] {

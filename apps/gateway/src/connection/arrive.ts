@@ -8,6 +8,9 @@ import { emitDirect } from './redis-adapter.ts';
 import { isResumable } from './resume-wish.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
+/** Time in which the budgets of a socket do not count what a resume sends it, milliseconds. */
+const replayMsMax = 30_000;
+
 /**
  * Makes the listener for sockets that joined the realm. All in one turn: welcome, rooms, zone, listeners, so that nothing comes
  * before the welcome and nothing is missed after it. The listeners are the same functions for all sockets.
@@ -35,6 +38,8 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     }
     realm.sessions.add(session);
     realm.gateway.overload.slow.follow(socket);
+    // What it missed comes at once; it is judged as a reader when it has had time for that.
+    if (socket.recovered) realm.gateway.overload.slow.exempt(socket.id, replayMsMax);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);
     Promise.resolve(socket.join([...session.rooms])).catch((err: unknown) => {
