@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getHeapStatistics } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** How full the memory is, as shares of their limits; null where there is no limit. */
 export interface MemoryUse {
@@ -36,10 +37,34 @@ export function createMemoryUse(root = '/sys/fs/cgroup'): () => MemoryUse {
   const files = [version2, version1].find(({ limit, usage }) => numberIn(root, limit) !== null && numberIn(root, usage) !== null);
   const limitBytes = files === undefined ? null : numberIn(root, files.limit);
   const hasLimit = limitBytes !== null && limitBytes > 0 && limitBytes < limitBytesMax;
-  return () => {
-    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-    return { heap: used / limit, container: files && hasLimit ? usedBytes(root, files) / limitBytes : null };
-  };
+  const heapLimitBytes = oldSpaceLimitBytes();
+  return () => ({ heap: oldSpaceBytes() / heapLimitBytes, container: files && hasLimit ? usedBytes(root, files) / limitBytes : null });
+}
+
+/**
+ * Lets V8 collect everything, which stops the process for about 50 ms per 100 MB. It collects by itself when something is
+ * allocated: a gateway that refuses everybody allocates little, and would look full for ever.
+ */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+}
+
+/** What lives outside the young generation: that is what V8 gives up over. */
+function oldSpaceBytes(): number {
+  const spaces = getHeapSpaceStatistics().filter(({ space_name: name }) => !name.startsWith('new_'));
+  return spaces.reduce((sum, { space_used_size: used }) => sum + used, 0);
+}
+
+/**
+ * `heap_size_limit` includes a young generation of up to 192 MiB, which with `--max-old-space-size=96` is two thirds of it. Where
+ * that option is not given, V8 makes the young generation small in comparison.
+ */
+function oldSpaceLimitBytes(): number {
+  const options = [process.env['NODE_OPTIONS'] ?? '', ...process.execArgv].join(' ');
+  const megabytes = [...options.matchAll(/--max[-_]old[-_]space[-_]size=(\d+)/g)].at(-1)?.[1];
+  return megabytes === undefined || Number(megabytes) === 0 ? getHeapStatistics().heap_size_limit : Number(megabytes) * 1_048_576;
 }
 
 function usedBytes(root: string, { usage, statistics, reclaimable }: ContainerFiles): number {

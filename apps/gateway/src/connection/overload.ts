@@ -4,7 +4,7 @@ import type { RealmContext } from '../context.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { claimantOf } from '../zone/claimant.ts';
 import { type LoopDelay, watchLoopDelay } from './loop-delay.ts';
-import { createMemoryUse, type MemoryUse } from './memory-use.ts';
+import { collectGarbage, createMemoryUse, type MemoryUse } from './memory-use.ts';
 import { Pressure } from './pressure.ts';
 import { emitDirect } from './redis-adapter.ts';
 import { SlowConsumers } from './slow-consumers.ts';
@@ -13,6 +13,7 @@ import { SlowConsumers } from './slow-consumers.ts';
 export interface LoadFigures {
   memory(): MemoryUse;
   loopDelayMs(): number;
+  collect(): void;
   stop(): void;
 }
 
@@ -39,7 +40,7 @@ export interface OverloadParts {
 export function ownFigures(): LoadFigures {
   // From the first look on: what a start takes is no overload.
   let delay: LoopDelay | null = null;
-  return { memory: createMemoryUse(), loopDelayMs: () => (delay ??= watchLoopDelay()).p99Ms(), stop: () => { delay?.stop(); } };
+  return { memory: createMemoryUse(), loopDelayMs: () => (delay ??= watchLoopDelay()).p99Ms(), collect: collectGarbage, stop: () => { delay?.stop(); } };
 }
 
 /** Makes both watchers; nothing is measured before `start`. */
@@ -54,6 +55,7 @@ export function createOverload({ config, metrics, health, load, realms }: Overlo
   const pressure = new Pressure({
     memory: () => load.memory(),
     loopDelayMs: () => load.loopDelayMs(),
+    collect: () => { load.collect(); },
     memorySoftRatio: config.memorySoftRatio,
     loopDelayMaxMs: config.eventLoopDelayMaxMs,
     onChange: (kind, high, value) => { metrics.report(high ? 'pressure-began' : 'pressure-ended', { kind }, { value }); },

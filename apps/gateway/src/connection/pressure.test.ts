@@ -13,6 +13,7 @@ const pressing = () => {
   const pressure = new Pressure({
     memory: () => figures,
     loopDelayMs: () => figures.delayMs,
+    collect: () => told.push('collect'),
     memorySoftRatio: 0.8,
     loopDelayMaxMs: 200,
     onChange: (kind, high) => told.push(`${kind} ${high}`),
@@ -51,6 +52,27 @@ describe('pressure', () => {
     look();
     expect(pressure.isHigh).toBe(false);
     expect(told).toEqual(['heap true', 'heap false']);
+  });
+});
+
+describe('a heap that stays too full', () => {
+  it('is collected every tenth look, until the pressure is over', () => {
+    const { figures, look, told } = pressing();
+    figures.heap = 0.79;
+    look(30);
+    figures.heap = 0.81;
+    look(9);
+    expect(told).toEqual(['heap true']);
+    look();
+    expect(told).toEqual(['heap true', 'collect']);
+    look(20);
+    expect(told.filter((each) => each === 'collect')).toHaveLength(3);
+    figures.heap = 0.78;
+    look(20);
+    expect(told.filter((each) => each === 'collect')).toHaveLength(5);
+    figures.heap = 0.5;
+    look(30);
+    expect(told.filter((each) => each === 'collect')).toHaveLength(5);
   });
 });
 

@@ -4,6 +4,8 @@ import type { MemoryUse } from './memory-use.ts';
 export interface PressureOptions {
   readonly memory: () => MemoryUse;
   readonly loopDelayMs: () => number;
+  /** Collects the garbage of the heap; called now and then while its pressure lasts. */
+  readonly collect: () => void;
   /** Share of a memory limit above which there is pressure. */
   readonly memorySoftRatio: number;
   readonly loopDelayMaxMs: number;
@@ -18,6 +20,8 @@ const lookIntervalMs = 500;
 /** Pressure ends below this share of what began it, at this many looks in a row: else it would come and go. */
 const calmShare = 0.9;
 const calmLooksMin = 4;
+/** Looks between two collections while the pressure of the heap lasts. */
+const collectEveryLooks = 10;
 
 /**
  * Whether this process has more to do or to hold than it can. While it has, no handshake is taken and nothing ephemeral is
@@ -26,6 +30,7 @@ const calmLooksMin = 4;
 export class Pressure {
   readonly #options: PressureOptions;
   readonly #high = new Map<PressureKind, { value: number; calmLooks: number }>();
+  #looksWithFullHeap = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: PressureOptions) {
@@ -50,6 +55,7 @@ export class Pressure {
     const { memory, loopDelayMs, memorySoftRatio, loopDelayMaxMs } = this.#options;
     const { heap, container } = memory();
     this.#judge('heap', heap, memorySoftRatio);
+    this.#collectNowAndThen();
     this.#judge('container', container ?? 0, memorySoftRatio);
     this.#judge('event-loop', loopDelayMs(), loopDelayMaxMs);
   }
@@ -58,6 +64,13 @@ export class Pressure {
   check(): CheckResult {
     const reasons = [...this.#high].map(([kind, { value }]) => sentences[kind](value));
     return reasons.length === 0 ? { ok: true } : { ok: false, reason: reasons.join(', ') };
+  }
+
+  #collectNowAndThen(): void {
+    this.#looksWithFullHeap = this.#high.has('heap') ? this.#looksWithFullHeap + 1 : 0;
+    if (this.#looksWithFullHeap < collectEveryLooks) return;
+    this.#looksWithFullHeap = 0;
+    this.#options.collect();
   }
 
   #judge(kind: PressureKind, value: number, max: number): void {

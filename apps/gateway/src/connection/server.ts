@@ -85,7 +85,7 @@ export function createSocketServer({ config, http, adapter, closedBecause, overl
   io.engine.on('connection', (conn: EngineSocket) => {
     admission.opened(addressOf(conn.request), conn);
     overload.slow.watch(conn);
-    guardHeartbeats(conn, () => { metrics.report('connection-cut', { reason: 'heartbeats' }); });
+    guardHeartbeats(conn, (reason) => { metrics.report('connection-cut', { reason }); });
   });
   return io;
 }
