@@ -17,12 +17,13 @@ export class PresenceClient {
   /** It is not meant to be there any more. */
   gone = false;
   closings = 0;
+  resumes = 0;
   /** Probes by name, and how often they came. */
   readonly probes = new Map<string, number>();
-  /** Positions that did not grow within one connection. */
+  /** Positions that did not grow within one session. */
   readonly backwards: string[] = [];
   #position = '0-0';
-  /** What the realm said to this connection, and from which position on it must hear everything. */
+  /** What the realm said in this session, however many connections it had, and from which position on it must hear everything. */
   #said: string[] = [];
   #since = '';
 
@@ -36,9 +37,6 @@ export class PresenceClient {
     });
     this.socket.on('disconnect', (reason) => {
       this.closings += 1;
-      this.#position = '0-0';
-      this.#since = '';
-      this.#said = [];
       if (reason === 'io server disconnect') this.gone = true;
     });
     this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });
@@ -49,7 +47,11 @@ export class PresenceClient {
   }
 
   get truth(): TrueSocket {
-    return { socketId: this.socket.id ?? 'none', userId: this.userId, rooms: this.rooms, zone: this.zone };
+    return { socketId: this.socket.id ?? 'none', userId: this.userId, rooms: this.rooms, zone: this.zone, pid: this.privateId };
+  }
+
+  get privateId(): string {
+    return (this.socket as unknown as { _pid?: string })._pid ?? 'none';
   }
 
   isIn(room: RoomName): boolean {
@@ -83,12 +85,23 @@ export class PresenceClient {
     if (this.#said.join() !== expected) throw new Error(`${this.userId} heard ${this.#said.join()} instead of ${expected} since ${this.#since}`);
   }
 
+  /** A session that continues none: what came before it is nothing to it. */
+  #begin(position: string): void {
+    this.#since = position;
+    this.#position = position;
+    this.#said = [];
+  }
+
   #hear(event: string, { name = '' }: { name?: string }, position: string | undefined): void {
-    if (position !== undefined && event !== 'welcome') {
+    if (event === 'welcome') {
+      if (this.socket.recovered) this.resumes += 1;
+      else this.#begin(position ?? '');
+      return;
+    }
+    if (position !== undefined && event !== 'session:position') {
       if (compareStreamIds(position, this.#position) <= 0) this.backwards.push(position);
       this.#position = position;
     }
-    if (event === 'welcome') this.#since = position ?? '';
     if (event === 'app:said') this.#said.push(name);
     if (event === 'app:probe') this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
   }

@@ -5,7 +5,8 @@ import type { Farewell } from './_presence-client.ts';
 
 /** One thing that happens in a round; all of a round begin together, those of one user happen one after the other. */
 export type Happening = { afterMs: number } & (
-  | { what: 'connect'; user: number; slot: number; rooms: number[]; zone: number }
+  /** `waits`: nothing else of this user happens until it is in. */
+  | { what: 'connect'; user: number; slot: number; rooms: number[]; zone: number; waits: boolean }
   | { what: 'end'; user: number; client: number; how: Farewell }
   | { what: 'bounce'; user: number; client: number }
   | { what: 'give-up'; user: number; slot: number; ms: number }
@@ -44,7 +45,7 @@ const how = fc.constantFrom('disconnect', 'close', 'cut');
 const of = <T>(what: T, more: object) => fc.record({ what: fc.constant(what), afterMs, ...more }, { noNullPrototype: true }) as fc.Arbitrary<Happening>;
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
-  { weight: 8, arbitrary: of('connect', { user, slot, rooms: fc.uniqueArray(room, { maxLength: 4 }), zone: fc.nat(2) }) },
+  { weight: 8, arbitrary: of('connect', { user, slot, rooms: fc.uniqueArray(room, { maxLength: 4 }), zone: fc.nat(2), waits: fc.boolean() }) },
   { weight: 3, arbitrary: of('end', { user, client, how }) },
   { weight: 2, arbitrary: of('bounce', { user, client }) },
   { weight: 2, arbitrary: of('give-up', { user, slot, ms: fc.nat(40) }) },

@@ -1,6 +1,7 @@
-import type { RealmId } from '@skirmish/protocol';
+import type { RealmId, RoomName } from '@skirmish/protocol';
 import type { TcpProxy } from '@skirmish/testing';
 import { startTcpProxy, timePasses } from '@skirmish/testing';
+import type { Socket } from 'socket.io';
 import type { BareGateway } from './_bare-gateway.ts';
 import { startBareGateway } from './_bare-gateway.ts';
 import type { Happening } from './_presence-happenings.ts';
@@ -12,9 +13,9 @@ export interface Slot {
 }
 
 /** Quick renewals, so that the death of a gateway is seen within a second. */
-export async function startSlot(redisPort: number, realm: RealmId): Promise<Slot> {
+export async function startSlot(redisPort: number, realm: RealmId, readAgain?: (socket: Socket) => Promise<RoomName[]>): Promise<Slot> {
   const proxy = await startTcpProxy({ targetPort: redisPort });
-  const gateway = await startBareGateway(`redis://127.0.0.1:${proxy.port}`, realm, { renewIntervalMs: 200, readBlockMs: 200 });
+  const gateway = await startBareGateway(`redis://127.0.0.1:${proxy.port}`, realm, { renewIntervalMs: 200, readBlockMs: 200 }, undefined, readAgain);
   return { gateway, proxy };
 }
 

@@ -13,6 +13,8 @@ export interface TrueSocket {
   /** Without `realm` and the user's own room, in which every socket is. */
   rooms: ReadonlySet<RoomName>;
   zone: ZoneId | null;
+  /** Private id of its session. */
+  pid: string;
 }
 
 export interface TrueGateway {
@@ -39,7 +41,7 @@ export async function differences(redis: Redis, emitter: Emitter, truth: Truth):
     ...[...actual].filter((line) => !expected.has(line)).map((line) => `too much in Redis: ${line}`),
   ];
   for (const each of truth.gateways) found.push(...memoryDifferences(each));
-  found.push(...await seatDifferences(redis, realm, truth), ...await answerDifferences(new RealtimeService(emitter, redis), truth));
+  found.push(...await sessionDifferences(redis, realm, truth), ...await seatDifferences(redis, realm, truth), ...await answerDifferences(new RealtimeService(emitter, redis), truth));
   return found;
 }
 
@@ -58,6 +60,7 @@ function linesOf(realm: RealmId, { gateways }: Truth): Set<string> {
       for (const room of roomsOfSocket(socket)) {
         lines.add(`${keys.room(room)} ${id}`);
         lines.add(`${keys.roomsOf(id)} ${room}`);
+        if (room !== roomOf.user(userId)) lines.add(`${keys.members(room)} ${socketId}`);
       }
     }
   }
@@ -110,6 +113,24 @@ function memoryDifferences({ gateway: { nsp, transport }, sockets }: TrueGateway
   const roomsHere = new Set(sockets.flatMap(roomsOfSocket)).size;
   if (registered !== sockets.length) found.push(`${registered} sockets registered on ${id} instead of ${sockets.length}`);
   if (directory.rooms !== roomsHere || directory.pending + directory.waiting > 0) found.push(`${id} believes in ${JSON.stringify(directory)} instead of ${roomsHere} rooms`);
+  return found;
+}
+
+/** Every socket continues a session that says where it is, so that it could be resumed from here on; nobody has another one that is open. */
+async function sessionDifferences(redis: Redis, realm: RealmId, { gateways }: Truth): Promise<string[]> {
+  const found: string[] = [];
+  const keys = keysOf(realm);
+  for (const { sockets } of gateways) {
+    for (const socket of sockets) {
+      const { pid, socketId, userId } = socket;
+      const { socketId: owner = 'nobody', rooms = {} } = JSON.parse((await redis.get(keys.session(pid))) ?? '{}') as { socketId?: string; rooms?: Record<string, [string, string][]> };
+      const open = Object.entries(rooms).flatMap(([room, stays]) => (stays.at(-1)?.[1] === '' ? [room] : [])).sort().join(' ');
+      const expected = [...roomsOfSocket(socket)].sort().join(' ');
+      if (owner !== socketId) found.push(`the session of ${userId} belongs to ${owner} instead of ${socketId}`);
+      else if (open !== expected) found.push(`the session of ${userId} is in ${open} instead of ${expected}`);
+      if (!(await redis.sismember(keys.sessionsOf(userId), pid))) found.push(`the session of ${userId} is not in its index`);
+    }
+  }
   return found;
 }
 

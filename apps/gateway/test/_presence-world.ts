@@ -3,7 +3,7 @@ import type { Emitter } from '@skirmish/emitter';
 import type { RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import type { Redis } from '@skirmish/redis';
-import { createRedis, whenReady } from '@skirmish/redis';
+import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { RedisServer } from '@skirmish/testing';
 import { eventually, timePasses, uniqueRealm } from '@skirmish/testing';
 import type { Socket } from 'socket.io';
@@ -20,9 +20,11 @@ import { differences, roomsOfSocket } from './_presence-truth.ts';
 /** Three gateways, a few users with up to two clients each, and what must be true of them. */
 export class PresenceWorld implements AsyncDisposable {
   readonly #server: RedisServer;
-  readonly #redis: Redis;
+  readonly redis: Redis;
   readonly #realm = uniqueRealm() as RealmId;
   readonly #slots: (Slot | null)[] = Array.from({ length: slots }, () => null);
+  readonly #forgotten = new Set<string>();
+  readonly #starting = new Set<number>();
   readonly #clients = new Map<string, { client: PresenceClient; slot: Slot }>();
   readonly #chains = new Map<number, Promise<void>>();
   readonly emitter: Emitter;
@@ -34,19 +36,15 @@ export class PresenceWorld implements AsyncDisposable {
 
   private constructor(server: RedisServer) {
     this.#server = server;
-    this.#redis = createRedis({ url: server.url, name: 'presence', role: 'command' });
-    this.emitter = createEmitter({ redis: this.#redis, realm: this.#realm, epochGraceMs: 0 });
+    this.redis = createRedis({ url: server.url, name: 'presence', role: 'command' });
+    this.emitter = createEmitter({ redis: this.redis, realm: this.#realm, epochGraceMs: 0 });
   }
 
   static async start(server: RedisServer): Promise<PresenceWorld> {
     const world = new PresenceWorld(server);
-    await whenReady(world.#redis);
+    await whenReady(world.redis);
     for (let slot = 0; slot < slots; slot += 1) await world.#startGateway(slot);
     return world;
-  }
-
-  get redis(): Redis {
-    return this.#redis;
   }
 
   get clients(): PresenceClient[] {
@@ -63,7 +61,7 @@ export class PresenceWorld implements AsyncDisposable {
     return { gateways: this.living.map((gateway) => ({ gateway, sockets: of(gateway) })) };
   }
 
-  /** Lets a round happen, waits until all is true, and shows by probes that everybody hears what is meant for him, once. */
+  /** Lets a round happen, waits until all is true, and shows by probes that everybody hears what is meant for it, once. */
   async play(round: readonly Happening[]): Promise<void> {
     this.#shaken = round.some(({ what }) => ['flush', 'restart', 'freeze', 'swallow', 'cut-redis'].includes(what));
     const bounced = new Set<PresenceClient>();
@@ -83,7 +81,8 @@ export class PresenceWorld implements AsyncDisposable {
     if (this.living.length === 0) await this.#startGateway(0);
     await eventually(async () => {
       const away = this.clients.filter((client) => !client.isConnected).map(({ userId }) => `${userId} is not connected`);
-      const found = [...away, ...await differences(this.#redis, this.emitter, this.truth())];
+      const found = [...away, ...await differences(this.redis, this.emitter, this.truth())];
+      for (const pid of this.#forgotten) if (await this.redis.exists(keysOf(this.#realm).session(pid))) found.push(`the session ${pid} of one who was disconnected can be resumed`);
       if (found.length > 0) throw new Error(`\n${found.join('\n')}`);
     }, { timeoutMs, intervalMs: 100, what: 'the truth' });
   }
@@ -107,7 +106,7 @@ export class PresenceWorld implements AsyncDisposable {
       await slot?.gateway.stop();
       await slot?.proxy.close();
     }));
-    this.#redis.disconnect();
+    this.redis.disconnect();
   }
 
   async #later(happening: Happening, bounced: Set<PresenceClient>): Promise<void> {
@@ -138,7 +137,7 @@ export class PresenceWorld implements AsyncDisposable {
       case 'flush': case 'restart':
         // One after the other: there is one server.
         this.#outages = this.#outages.then(async () => {
-          if (happening.what === 'flush') await eventually(() => this.#redis.flushall(), { what: 'Redis to be flushed' });
+          if (happening.what === 'flush') await eventually(() => this.redis.flushall(), { what: 'Redis to be flushed' });
           else {
             await this.#server.kill();
             await this.#server.restart();
@@ -159,7 +158,7 @@ export class PresenceWorld implements AsyncDisposable {
       const known = own[0];
       const rooms = happening.what === 'connect' ? happening.rooms.map((room) => pick([...emittedRooms, ...hereRooms], room)) : emittedRooms;
       const zone = known ? known.zone : pick(zones, happening.what === 'connect' ? happening.zone : 0);
-      await (happening.what === 'connect' ? this.#connect(slot, { userId, rooms, zone }) : this.#giveUp(slot, { userId, rooms, zone }, happening.ms));
+      await (happening.what === 'connect' ? this.#connect(slot, { userId, rooms, zone }, happening.waits) : this.#giveUp(slot, { userId, rooms, zone }, happening.ms));
       return;
     }
     const client = own[happening.client % own.length];
@@ -186,7 +185,8 @@ export class PresenceWorld implements AsyncDisposable {
       for (const client of own) client.gone = true;
       // Whoever is on its way back would come in after it.
       for (const client of own) await eventually(() => client.isConnected || !this.clients.includes(client), { timeoutMs: 15_000 });
-      await new RealtimeService(this.emitter, this.#redis).disconnectUser(userId, 'kicked');
+      await eventually(() => new RealtimeService(this.emitter, this.redis).disconnectUser(userId, 'kicked'), { timeoutMs: 15_000 });
+      for (const client of own) this.#forgotten.add(client.privateId);
       await eventually(() => own.every((client) => !client.isConnected), { timeoutMs: 15_000, what: `${userId} to be out` });
       for (const client of own) this.#remove(client, 'disconnect');
     } else if (happening.what === 'travel') {
@@ -210,7 +210,7 @@ export class PresenceWorld implements AsyncDisposable {
   async #happenToGateway(happening: Extract<Happening, { what: 'crash' | 'stop' | 'start' | 'freeze' | 'swallow' | 'cut-redis' | 'hold' }>): Promise<void> {
     const index = happening.slot % slots;
     const slot = this.#slots[index];
-    if (happening.what === 'start') return slot ? undefined : this.#startGateway(index);
+    if (happening.what === 'start') return slot || this.#starting.has(index) ? undefined : this.#startGateway(index);
     if (!slot) return;
     if ('ms' in happening || happening.what === 'cut-redis') return disturb(slot, happening);
     this.#slots[index] = null;
@@ -241,11 +241,11 @@ export class PresenceWorld implements AsyncDisposable {
     else if (from !== null) await transport.leaveZone(socketId, from);
   }
 
-  async #connect(slot: Slot, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null }): Promise<void> {
+  async #connect(slot: Slot, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null }, waits: boolean): Promise<void> {
     const name = `client-${(this.#named += 1)}`;
     const client = new PresenceClient(slot.gateway.url, { ...of, name });
     this.#clients.set(name, { client, slot });
-    await eventually(() => client.isConnected || !this.clients.includes(client), { timeoutMs: 15_000, what: `${name} of ${of.userId} to connect` });
+    if (waits) await eventually(() => client.isConnected || !this.clients.includes(client), { timeoutMs: 15_000, what: `${name} of ${of.userId} to connect` });
   }
 
   /** A client that changes its mind while it connects. */
@@ -261,26 +261,24 @@ export class PresenceWorld implements AsyncDisposable {
   }
 
   async #startGateway(index: number): Promise<void> {
-    const slot = await startSlot(this.#server.port, this.#realm);
-    const { gateway } = slot;
+    this.#starting.add(index);
+    const slot = await startSlot(this.#server.port, this.#realm, (socket) => this.#readAgain(socket));
     this.#slots[index] = slot;
-    // Reads the truth again after the registration, as the middleware of a realm does.
-    gateway.nsp.use((socket, next) => { this.#readAgain(gateway, socket).then(() => { next(); }, () => { socket.conn.close(); }); });
-    gateway.nsp.on('connection', (socket) => { this.#correct(gateway, socket); });
+    this.#starting.delete(index);
+    slot.gateway.nsp.on('connection', (socket) => { this.#correct(slot.gateway, socket); });
   }
 
   #clientOf(socket: Socket): PresenceClient | undefined {
     return this.#clients.get((socket.handshake.auth as { client: string }).client)?.client;
   }
 
-  async #readAgain({ transport }: BareGateway, socket: Socket): Promise<void> {
+  /** Where a connection is to be, as of after its registration. */
+  async #readAgain(socket: Socket): Promise<RoomName[]> {
+    await timePasses(Math.random() * 20, 'what happens before the second reading');
     const client = this.#clientOf(socket);
-    if (!client) return;
-    const data = socket.data as { rooms: RoomName[] };
-    const missing = roomsOfSocket(client.truth).filter((room) => !data.rooms.includes(room));
-    if (missing.length > 0) await transport.widen(socket.id, missing);
-    data.rooms = roomsOfSocket(client.truth);
-    await timePasses(Math.random() * 40, 'what happens between the second reading and the arrival');
+    const rooms = client ? roomsOfSocket(client.truth) : [roomOf.realm];
+    await timePasses(Math.random() * 20, 'what happens between it and the arrival');
+    return rooms;
   }
 
   /** What changed between the second reading and the turn in which the socket arrived. */

@@ -27,7 +27,7 @@ describe('presence', () => {
   it('that is not true is seen: each planted lie, and nothing once it is taken back', async () => {
     await using server = await startRedis();
     await using world = await PresenceWorld.start(server);
-    await world.play([0, 1, 2].flatMap((user) => [0, 1].map((each) => ({ what: 'connect', afterMs: 0, user, slot: user + each, rooms: [user, user + 1], zone: 0 }) as const)));
+    await world.play([0, 1, 2].flatMap((user) => [0, 1].map((each) => ({ what: 'connect', afterMs: 0, user, slot: user + each, rooms: [user, user + 1], zone: 0, waits: true }) as const)));
     const { redis, emitter } = world;
     const keys = keysOf(emitter.realm);
     const [{ transport, nsp } = never()] = world.living;

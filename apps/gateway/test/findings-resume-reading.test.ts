@@ -1,0 +1,115 @@
+import { createEmitter, type Emitter } from '@skirmish/emitter';
+import type { PartyId, RealmId, RoomName } from '@skirmish/protocol';
+import { roomOf } from '@skirmish/protocol';
+import { createRedis, type Redis, whenReady } from '@skirmish/redis';
+import { eventually, type RedisServer, startRedis, uniqueRealm } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { joinAs, type Player, startBareGateway } from './_bare-gateway.ts';
+
+const numbers = (player: Player): number[] => player.received.map(({ payload }) => Number(payload['n']));
+const privateIdOf = ({ socket }: Player): string => (socket as unknown as { _pid?: string })._pid ?? '';
+
+describe('F15: a resume reads what it needs and no more', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = createRedis({ url: server.url, name: 'findings-reading', role: 'command' });
+    await whenReady(redis);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+  const emitterOf = (realm: string): Emitter => createEmitter({ redis, realm: realm as RealmId, epochGraceMs: 0 });
+  const party = roomOf.party('f15' as PartyId);
+  const fill = async (realm: string, rooms: RoomName[], count: number): Promise<void> => {
+    const emitter = emitterOf(realm);
+    for (let i = 0; i < count; i += 100) await Promise.all(Array.from({ length: Math.min(100, count - i) }, (_, n) => emitter.emit({ rooms }, 'app:n', { n: i + n + 1 })));
+  };
+  const rangeCalls = async (): Promise<number> => Number(/cmdstat_xrange:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+  const leave = async (player: Player): Promise<void> => {
+    player.socket.io.reconnection(false);
+    player.socket.io.engine.close();
+    await eventually(() => !player.socket.connected);
+  };
+  const comeBack = async (player: Player): Promise<void> => {
+    const { welcomes } = player;
+    player.socket.connect();
+    await eventually(() => player.welcomes > welcomes, { timeoutMs: 20_000, what: 'the next welcome' });
+  };
+
+  it('in pages, of its own rooms only', async () => {
+    const realm = uniqueRealm();
+    await using gateway = await startBareGateway(server.url, realm);
+    const player = await joinAs(gateway.url, 'f15', [party]);
+    await leave(player);
+    await fill(realm, [roomOf.party('others' as PartyId)], 4_000);
+    await fill(realm, [party], 1_200);
+    const before = await rangeCalls();
+    await comeBack(player);
+    await eventually(() => player.received.length === 1_200);
+    // Moves and log of three rooms, a look into the inbox, and two further pages of one of them.
+    expect((await rangeCalls()) - before).toBeLessThan(16);
+    expect(numbers(player).every((n) => n <= 1_200)).toBe(true);
+    player.close();
+  });
+
+  it('and beyond its bounds nothing: the client begins anew', async () => {
+    const realm = uniqueRealm();
+    await using gateway = await startBareGateway(server.url, realm, { resumeEntriesMax: 1_000 });
+    const player = await joinAs(gateway.url, 'f15', [party]);
+    const pid = privateIdOf(player);
+    await leave(player);
+    await fill(realm, [party], 5_000);
+    const before = await rangeCalls();
+    await comeBack(player);
+    expect(player.socket.recovered).toBe(false);
+    expect(privateIdOf(player)).not.toBe(pid);
+    // Three pages say that there are too many.
+    expect((await rangeCalls()) - before).toBeLessThan(16);
+    await emitterOf(realm).emit({ rooms: [party] }, 'app:n', { n: -1 });
+    await eventually(() => player.received.length > 0);
+    expect(numbers(player)).toEqual([-1]);
+    player.close();
+  });
+
+  it('a position that the client made up reads no log', async () => {
+    const realm = uniqueRealm();
+    await using gateway = await startBareGateway(server.url, realm);
+    const player = await joinAs(gateway.url, 'f15', [party]);
+    await fill(realm, [party], 500);
+    await eventually(() => player.received.length === 500);
+    for (const offset of ['0-0', '1-1', '99999999999999-0']) {
+      await leave(player);
+      Object.assign(player.socket, { _lastOffset: offset });
+      const before = await rangeCalls();
+      await comeBack(player);
+      expect(player.socket.recovered).toBe(false);
+      expect((await rangeCalls()) - before).toBeLessThan(6);
+    }
+    expect(player.received).toHaveLength(500);
+    player.close();
+  });
+
+  it('fifty at once take their turns: all are complete, and the process stays awake', async () => {
+    const realm = uniqueRealm();
+    await using gateway = await startBareGateway(server.url, realm);
+    const players = await Promise.all(Array.from({ length: 50 }, (_, i) => joinAs(gateway.url, `f15-${i}`, [party])));
+    for (const player of players) await leave(player);
+    await fill(realm, [party], 1_000);
+    let longestMs = 0;
+    let last = performance.now();
+    const timer = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    await Promise.all(players.map(comeBack));
+    await eventually(() => players.every(({ received }) => received.length === 1_000), { timeoutMs: 20_000, what: 'all of it at everybody' });
+    clearInterval(timer);
+    expect(players.every(({ socket }) => socket.recovered)).toBe(true);
+    // The clients live in this process too; unbounded it stood still for the whole of it.
+    expect(longestMs).toBeLessThan(1_000);
+    for (const player of players) player.close();
+  });
+});
