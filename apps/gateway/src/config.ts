@@ -92,6 +92,8 @@ export const config = defineConfig({
   resumeEntriesMax: integer('RESUME_ENTRIES_MAX', { description: 'Most missed events that one resume brings; beyond it the client loads anew', min: 1, max: 1_000_000, default: 30_000 }),
   resumeBytesMax: integer('RESUME_BYTES_MAX', { description: 'Most missed events that one resume brings, in bytes of JSON', min: 1_024, max: 1_073_741_824, default: 10_485_760 }),
   inboxRetentionMs: variables.inboxRetentionMs,
+  backendEventsRetentionMs: variables.backendEventsRetentionMs,
+  backendEventsMax: variables.backendEventsMax,
   readBlockMs: integer('READ_BLOCK_MS', { description: 'Longest wait of one read of the inbox, milliseconds', min: 10, max: 10_000, default: 1_000 }),
   readCoalesceMs: integer('READ_COALESCE_MS', { description: 'Pause between two reads of a busy inbox, milliseconds', min: 0, max: 100, default: 3 }),
   drainDelayMs: integer('DRAIN_DELAY_MS', { description: 'Time from the announcement of a stop to the first closed connection, so that load balancers forget this gateway, milliseconds', min: 0, max: 60_000, default: 0 }),

@@ -1,4 +1,5 @@
 import type { Verifier } from '@skirmish/auth';
+import type { BackendEventRecorder } from '@skirmish/backend-events';
 import type { Database, Mailbox } from '@skirmish/database';
 import type { Health, Logger } from '@skirmish/observability';
 import type { ClientEventName, RealmId } from '@skirmish/protocol';
@@ -41,6 +42,8 @@ export interface RealmContext {
   readonly bus: Redis;
   readonly sessions: Sessions;
   readonly rooms: RoomService;
+  /** What the studio's own services hear. */
+  readonly backend: BackendEventRecorder;
   readonly zones: Zones;
   readonly lanes: { readonly combat: LaneProducer<'combat'>; readonly chat: LaneProducer<'chat'> };
   readonly mail: MailDelivery;

@@ -33,6 +33,7 @@ export interface GatewayMetrics {
   readonly eventSeconds: Histogram<'event' | 'outcome'>;
   readonly connectSeconds: Histogram;
   readonly ticksPublished: Counter;
+  readonly backendEventsDropped: Counter<'why'>;
   /** Not sent because of pressure. */
   readonly ephemeralDropped: Counter;
 }
@@ -52,6 +53,7 @@ export function createGatewayMetrics(parts: { readonly logger: Logger; readonly 
     }),
     connectSeconds: metrics.histogram({ name: 'connect_seconds', help: 'Time from CONNECT to the welcome', buckets: durationBuckets }),
     ephemeralDropped: metrics.counter({ name: 'ephemeral_dropped_total', help: 'Ephemeral events that were not sent because the process was overloaded' }),
+    backendEventsDropped: metrics.counter({ name: 'backend_events_dropped_total', help: 'Backend events that were not written', labels: ['why'] }),
     ticksPublished: metrics.counter({ name: 'zone_publications_total', help: 'Publications of positions to other gateways' }),
   };
 }

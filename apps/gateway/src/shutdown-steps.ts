@@ -35,6 +35,7 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
     for (const { zones } of realms) zones.stop();
   });
   shutdown.step('leave the cluster', 1_500, async () => {
+    await Promise.all(realms.map(({ backend }) => backend.flush(300)));
     await Promise.all(transports.map((transport) => transport.stop()));
   });
   shutdown.step('close the public port', 300, () => {

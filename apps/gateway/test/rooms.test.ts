@@ -1,107 +1,225 @@
-import { type CombatId, type GuildId, type PartyId, type RoomName, roomOf, type ZoneId } from '@skirmish/protocol';
+import { type GuildId, type PartyId, type RoomName, roomOf, roomsOfSocketMax, type UserId, type ZoneId } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { join, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
+import { type Client, join } from './_gateway.ts';
+import { putInCombat, putInZone, type RoomsBench, startRoomsBench } from './_rooms.ts';
 
-let world: TestWorld;
-let gateway: TestGateway;
-let other: TestGateway;
+let bench: RoomsBench;
 beforeAll(async () => {
-  world = await startWorld();
-  gateway = await startGateway(world);
-  other = await startGateway(world, { REALMS: gateway.realm });
+  bench = await startRoomsBench();
 });
-afterAll(async () => {
-  await other[Symbol.asyncDispose]();
-  await gateway[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
+afterAll(() => bench[Symbol.asyncDispose]());
 
-const realm = () => gateway.gateway.realms[0]!;
-const sessionOf = (userId: string) => realm().sessions.of(userId as never)[0]!;
+const enter = (index: number, userId: string): Promise<Client> => join(bench.gateways[index]!, userId);
+const guild = roomOf.guild('red' as GuildId);
+const logged = (word: string): number => bench.gateways.flatMap(({ logs }) => logs).filter((line) => line.includes(`"${word}"`)).length;
+const codeOf = (attempt: Promise<unknown>): Promise<string> => attempt.then(() => 'in', (error: unknown) => (error as { code: string }).code);
 
 describe('the room service', () => {
-  it.each([
-    ['the zone of others', roomOf.zone('forest' as ZoneId), 'room/forbidden'],
-    ['the guild of others', roomOf.guild('blue' as GuildId), 'room/forbidden'],
-    ['a fight of others', roomOf.combat('x' as CombatId), 'room/forbidden'],
-    ['a party', roomOf.party('x' as PartyId), 'room/forbidden'],
-    ['watching a fight', roomOf.combatWatch('x' as CombatId), 'room/forbidden'],
-    ['the user room of another', roomOf.user('p2' as never), 'room/forbidden'],
-    ['the id of a socket', 'AbCdEf' as RoomName, 'room/not-found'],
-  ])('does not let anybody into %s', async (_what, room, code) => {
-    using client = await join(gateway, 'p1');
-    await expect(realm().rooms.joinRoom(sessionOf('p1'), room)).rejects.toMatchObject({ code });
-    expect(client.socket.connected).toBe(true);
-  });
-
-  it('lets members in and out again, and reports both', async () => {
-    using client = await join(gateway, 'p3');
-    const guild = roomOf.guild('red' as GuildId);
-    const session = sessionOf('p3');
-    await realm().rooms.leaveRoom(session, guild);
+  it('lets members in and out again, once each, and reports both', async () => {
+    using _client = await enter(0, 'p3');
+    const session = bench.session(0, 'p3');
+    const { rooms } = bench.served(0);
+    await rooms.leaveRoom(session, guild);
     expect(session.socket.rooms.has(guild)).toBe(false);
-    await realm().rooms.leaveRoom(session, guild);
-    await realm().rooms.joinRoom(session, guild);
-    await realm().rooms.joinRoom(session, guild);
+    await rooms.leaveRoom(session, guild);
+    await Promise.all([rooms.joinRoom(session, guild), rooms.joinRoom(session, guild)]);
+    await rooms.joinRoom(session, guild);
     expect(session.socket.rooms.has(guild)).toBe(true);
-    expect(gateway.logs.filter((line) => line.includes('"room-joined"'))).toHaveLength(1);
-    expect(gateway.logs.filter((line) => line.includes('"room-left"'))).toHaveLength(1);
+    expect([logged('room-joined'), logged('room-left')]).toEqual([1, 1]);
+    expect(rooms.changing).toBe(0);
+  });
+
+  it('makes the changes of a session one after the other, in the order in which they were asked for', async () => {
+    using _client = await enter(0, 'p3');
+    const session = bench.session(0, 'p3');
+    const { rooms } = bench.served(0);
+    const done: string[] = [];
+    const changes = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? rooms.leaveRoom(session, guild) : rooms.joinRoom(session, guild)).then(() => void done.push(`${i}`)));
+    await Promise.all(changes);
+    expect(done).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
+    expect(session.socket.rooms.has(guild)).toBe(true);
+  });
+
+  it('keeps a connection in the rooms that make it one', async () => {
+    using client = await enter(0, 'p3');
+    const session = bench.session(0, 'p3');
+    for (const room of [roomOf.realm, roomOf.user('p3' as UserId)]) {
+      await expect(bench.served(0).rooms.leaveRoom(session, room)).rejects.toMatchObject({ code: 'room/forbidden' });
+      expect(session.socket.rooms.has(room)).toBe(true);
+    }
     expect(client.socket.connected).toBe(true);
   });
 
-  it('keeps a full room closed', async () => {
-    using client = await join(gateway, 'p4');
-    const session = sessionOf('p4');
-    const zone = roomOf.zone('meadow' as ZoneId);
-    await realm().rooms.leaveRoom(session, zone);
-    const { character } = session.player;
-    session.player = { ...session.player, character: { ...character!, zone: { ...character!.zone, capacity: 0 } } };
-    await expect(realm().rooms.joinRoom(session, zone)).rejects.toMatchObject({ code: 'room/full', retryAfterMs: 5_000 });
-    expect(client.socket.connected).toBe(true);
+  it('bounds the rooms of a socket', async () => {
+    using _client = await enter(0, 'p3');
+    const session = bench.session(0, 'p3');
+    const { rooms } = bench.served(0);
+    const missing = roomsOfSocketMax - (session.socket.rooms.size - 1);
+    for (let n = 0; n <= missing; n += 1) putInCombat(session, `many-${n}`);
+    await Promise.all(Array.from({ length: missing }, (_, n) => rooms.joinRoom(session, `combat:many-${n}` as RoomName)));
+    const last = `combat:many-${missing}` as RoomName;
+    await expect(rooms.joinRoom(session, last)).rejects.toMatchObject({ code: 'room/too-many' });
+    await rooms.leaveRoom(session, 'combat:many-0' as RoomName);
+    await rooms.joinRoom(session, last);
+    expect(session.socket.rooms.size - 1).toBe(roomsOfSocketMax);
+  }, 60_000);
+
+  it('answers who is in by one look-up, each once, on whatever gateway, and is right at once after a join and a leave', async () => {
+    using _first = await enter(0, 'p5');
+    using _second = await enter(1, 'p5');
+    using _third = await enter(2, 'p7');
+    const membersAt = async (index: number): Promise<string[]> => (await bench.served(index).rooms.getRoomMembers(guild)).members.map(({ userId, characterId }) => `${userId} ${characterId}`).sort();
+    await eventually(async () => expect(await membersAt(1)).toEqual(['p5 c5', 'p7 c7']));
+    expect(await bench.served(0).rooms.getRoomMembers(guild)).toMatchObject({ count: 2, complete: true });
+    const session = bench.session(2, 'p7');
+    for (let n = 0; n < 10; n += 1) {
+      await bench.served(2).rooms.leaveRoom(session, guild);
+      await eventually(async () => expect(await membersAt(0)).toEqual(['p5 c5']), { timeoutMs: 1_000 });
+      await bench.served(2).rooms.joinRoom(session, guild);
+      await eventually(async () => expect(await membersAt(0)).toEqual(['p5 c5', 'p7 c7']), { timeoutMs: 1_000 });
+    }
+    const calls = async (): Promise<number> => Number(/total_commands_processed:(\d+)/.exec(await bench.redis.info('stats'))?.[1]);
+    const before = await calls();
+    for (let n = 0; n < 200; n += 1) await bench.served(0).rooms.getRoomMembers(guild);
+    const perAnswer = ((await calls()) - before) / 200;
+    expect(perAnswer).toBeLessThan(4);
   });
 
-  it('counts the members on all gateways, each once', async () => {
-    using first = await join(gateway, 'p5');
-    using second = await join(gateway, 'p5');
-    using third = await join(other, 'p7');
-    const { count, members } = await realm().rooms.getRoomMembers(roomOf.guild('red' as GuildId));
-    expect(count).toBe(members.length);
-    expect(members).toEqual(expect.arrayContaining([{ userId: 'p5', characterId: 'c5' }, { userId: 'p7', characterId: 'c7' }]));
-    expect(members.filter(({ userId }) => userId === 'p5')).toHaveLength(1);
-    expect([first, second, third].every(({ socket }) => socket.connected)).toBe(true);
+  it('does not answer for the room of a user, whose sockets are asked for otherwise', async () => {
+    await expect(bench.served(0).rooms.getRoomMembers(roomOf.user('p5' as UserId))).rejects.toMatchObject({ code: 'room/not-found' });
   });
 
   it('broadcasts to all members on all gateways, and leaves the sender out where asked', async () => {
-    using sender = await join(gateway, 'p9');
-    using near = await join(gateway, 'p11');
-    using far = await join(other, 'p13');
-    const room = roomOf.guild('red' as GuildId);
-    const { id } = await realm().rooms.broadcastToRoom(room, 'app:news', { n: 1 }, { except: sessionOf('p9'), idempotencyKey: `news-${gateway.realm}` });
+    using sender = await enter(0, 'p9');
+    using same = await enter(1, 'p9');
+    using near = await enter(0, 'p11');
+    using far = await enter(2, 'p13');
+    using stranger = await enter(2, 'p2');
+    const { rooms } = bench.served(0);
+    const { id } = await rooms.broadcastToRoom(guild, 'app:news', { n: 1 }, { except: bench.session(0, 'p9'), idempotencyKey: `news-${bench.gateways[0]!.realm}` });
+    const repeated = await rooms.broadcastToRoom(guild, 'app:news', { n: 1 }, { except: bench.session(0, 'p9'), idempotencyKey: `news-${bench.gateways[0]!.realm}` });
     expect(id).toMatch(/^\d+-\d+$/);
-    await realm().rooms.broadcastToRoom(room, 'app:news', { n: 2 });
-    for (const client of [near, far]) {
-      await eventually(() => client.payloads('app:news' as never).length === 2);
-      expect(client.heard.filter(({ event }) => event === 'app:news').map(({ args }) => args[0])).toEqual([{ n: 1 }, { n: 2 }]);
-    }
-    await eventually(() => sender.payloads('app:news' as never).length === 1);
-    expect(sender.payloads('app:news' as never)).toEqual([{ n: 2 }]);
+    expect(repeated.id).toBe(id);
+    await rooms.broadcastToRoom(guild, 'app:news', { n: 2 });
+    await rooms.broadcastToRoom(roomOf.realm, 'app:end', {});
+    for (const client of [sender, same, near, far, stranger]) await client.hears('app:end' as never);
+    const heard = [sender, same, near, far, stranger].map((client) => client.payloads<{ n: number }>('app:news' as never).map(({ n }) => n));
+    expect(heard).toEqual([[2], [1, 2], [1, 2], [1, 2], []]);
   });
 
   it('refuses what cannot be written, and the process lives', async () => {
-    await expect(realm().rooms.broadcastToRoom(roomOf.realm, 'app:bad', { big: 1n })).rejects.toThrow(TypeError);
+    await expect(bench.served(0).rooms.broadcastToRoom(roomOf.realm, 'app:bad', { big: 1n })).rejects.toThrow(TypeError);
+  });
+});
+
+describe('the last place in a room', () => {
+  it('goes to exactly one of those who want it at the same time on three gateways', async () => {
+    using _clients = stackOf(await Promise.all([enter(0, 'p21'), enter(1, 'p22'), enter(2, 'p23')]));
+    const sessions = ['p21', 'p22', 'p23'].map((userId, index) => bench.session(index, userId));
+    const wins = [0, 0, 0];
+    for (let round = 0; round < 40; round += 1) {
+      const id = `tiny-${round}`;
+      for (const session of sessions) putInZone(session, id, 1);
+      const order = [0, 1, 2].map((i) => (i + round) % 3);
+      const codes = await Promise.all(order.map((i) => codeOf(bench.served(i).rooms.joinRoom(sessions[i]!, `zone:${id}` as RoomName))));
+      expect(codes.toSorted()).toEqual(['in', 'room/full', 'room/full']);
+      wins[order[codes.indexOf('in')]!]! += 1;
+      for (const [i, session] of sessions.entries()) await bench.served(i).rooms.leaveRoom(session, `zone:${id}` as RoomName);
+    }
+    expect(wins.every((count) => count > 0)).toBe(true);
+  }, 60_000);
+
+  it.each([2, 3, 5])('of %i is given so often, whoever comes from wherever', async (capacity) => {
+    const users = Array.from({ length: 9 }, (_, n) => `p${21 + n}`);
+    using _clients = stackOf(await Promise.all(users.map((userId, n) => enter(n % 3, userId))));
+    const room = `zone:places-${capacity}` as RoomName;
+    const attempts = users.map((userId, n) => {
+      putInZone(bench.session(n % 3, userId), `places-${capacity}`, capacity);
+      return codeOf(bench.served(n % 3).rooms.joinRoom(bench.session(n % 3, userId), room));
+    });
+    const codes = await Promise.all(attempts);
+    expect(codes.filter((code) => code === 'in')).toHaveLength(capacity);
+    expect(codes.filter((code) => code === 'room/full')).toHaveLength(9 - capacity);
+    await eventually(async () => expect((await bench.served(0).rooms.getRoomMembers(room)).count).toBe(capacity));
+  });
+
+  it('is one for all sockets of a user', async () => {
+    using _clients = stackOf([await enter(0, 'p21'), await enter(1, 'p21'), await enter(2, 'p22')]);
+    const [one, two, stranger] = [bench.session(0, 'p21'), bench.session(1, 'p21'), bench.session(2, 'p22')];
+    for (const session of [one, two, stranger]) putInZone(session, 'own', 1);
+    const room = 'zone:own' as RoomName;
+    await bench.served(0).rooms.joinRoom(one, room);
+    await bench.served(1).rooms.joinRoom(two, room);
+    expect(await codeOf(bench.served(2).rooms.joinRoom(stranger, room))).toBe('room/full');
+    await bench.served(0).rooms.leaveRoom(one, room);
+    await eventually(async () => expect((await bench.served(2).rooms.getRoomMembers(room)).count).toBe(1));
+    expect(await codeOf(bench.served(2).rooms.joinRoom(stranger, room))).toBe('room/full');
+    await bench.served(1).rooms.leaveRoom(two, room);
+    await eventually(async () => expect(await codeOf(bench.served(2).rooms.joinRoom(stranger, room))).toBe('in'));
+  });
+
+  it('is free again when its holder leaves or goes', async () => {
+    using stays = await enter(1, 'p22');
+    {
+      using _goes = await enter(0, 'p21');
+      const holder = bench.session(0, 'p21');
+      putInZone(holder, 'lent', 1);
+      await bench.served(0).rooms.joinRoom(holder, 'zone:lent' as RoomName);
+      putInZone(bench.session(1, 'p22'), 'lent', 1);
+      expect(await codeOf(bench.served(1).rooms.joinRoom(bench.session(1, 'p22'), 'zone:lent' as RoomName))).toBe('room/full');
+    }
+    await eventually(async () => expect(await codeOf(bench.served(1).rooms.joinRoom(bench.session(1, 'p22'), 'zone:lent' as RoomName))).toBe('in'));
+    expect(stays.socket.connected).toBe(true);
+  });
+
+  it('is not kept by one whose socket went in the middle of the join', async () => {
+    const room = 'zone:gone' as RoomName;
+    for (let round = 0; round < 10; round += 1) {
+      const client = await enter(0, 'p21');
+      const session = bench.session(0, 'p21');
+      putInZone(session, 'gone', 1);
+      const attempt = codeOf(bench.served(0).rooms.joinRoom(session, room));
+      if (round % 2 === 0) client.socket.disconnect();
+      else session.socket.conn.close();
+      expect(['in', 'server/unavailable']).toContain(await attempt);
+      client.socket.disconnect();
+    }
+    using _stays = await enter(1, 'p22');
+    putInZone(bench.session(1, 'p22'), 'gone', 1);
+    await eventually(async () => expect(await codeOf(bench.served(1).rooms.joinRoom(bench.session(1, 'p22'), room))).toBe('in'));
+    expect(bench.served(0).rooms.changing).toBe(0);
   });
 });
 
 describe('the room of each kind', () => {
   it.each([
-    ['user', () => roomOf.user('p15' as never)],
+    ['user', () => roomOf.user('p15' as UserId)],
     ['zone', () => roomOf.zone('meadow' as ZoneId)],
-    ['guild', () => roomOf.guild('red' as GuildId)],
+    ['guild', () => guild],
     ['realm', () => roomOf.realm],
   ])('%s has its members from the first moment', async (kind, room) => {
-    using client = await join(gateway, 'p15');
-    await realm().rooms.broadcastToRoom(room(), `app:${kind}`, { kind });
+    using client = await enter(0, 'p15');
+    await bench.served(0).rooms.broadcastToRoom(room(), `app:${kind}`, { kind });
     await eventually(() => client.heard.some(({ event }) => event === `app:${kind}`));
   });
+
+  it('party has those whom an emission let in, and lets nobody else in', async () => {
+    using client = await enter(0, 'p15');
+    const party = roomOf.party('x' as PartyId);
+    const session = bench.session(0, 'p15');
+    await expect(bench.served(0).rooms.joinRoom(session, party)).rejects.toMatchObject({ code: 'room/forbidden' });
+    await bench.served(1).transport.emitter.join({ rooms: [roomOf.user('p15' as UserId)] }, [party]);
+    await bench.served(1).rooms.broadcastToRoom(party, 'app:party', {});
+    await client.hears('app:party' as never);
+    await eventually(async () => expect((await bench.served(2).rooms.getRoomMembers(party)).members).toEqual([{ userId: 'p15', characterId: 'c15' }]));
+    await bench.served(0).rooms.leaveRoom(session, party);
+    expect(session.socket.rooms.has(party)).toBe(false);
+  });
 });
+
+function stackOf(clients: readonly Client[]): DisposableStack {
+  const stack = new DisposableStack();
+  for (const client of clients) stack.use(client);
+  return stack;
+}

@@ -24,18 +24,17 @@ return 1`,
 });
 
 /**
- * Lua for the sweep of a dead incarnation: `recordLost(socketId, userKey, characterId, incarnation)` tells backends of a socket that
- * went with its gateway. Expects the prefix of the realm's keys in `K`. Never fails the sweep; the stream is trimmed by those who write regularly.
+ * Lua that tells backends of a socket whose gateway cannot: `recordLost(gateway, socketId, entry, reason)`, with `entry` as `sockets-of` has it.
+ * Expects the prefix of the realm's keys in `K`. Never fails the script that uses it; the stream is trimmed by those who write regularly.
  */
 export const luaRecordLost = `
-local function recordLost(socketId, userKey, characterId, incarnation)
+local function recordLost(gateway, socketId, entry, reason)
+  if not entry.userId then return end
   local t = redis.call('TIME')
-  local escaped = string.sub(userKey, #K + 6)
-  local userId = string.gsub(escaped, '%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end)
   redis.pcall('XADD', K .. 'backend-events', '*', 'type', 'user.disconnected', 'record', cjson.encode({
     v = 1, id = 'disconnected-' .. socketId, type = 'user.disconnected', atMs = t[1] * 1000 + math.floor(t[2] / 1000),
     realm = string.sub(K, 2, -3),
     data = {
-      userId = userId, characterId = characterId ~= '' and characterId or cjson.null, socketId = socketId,
-      gateway = incarnation, reason = 'gateway-lost' } }))
+      userId = entry.userId, characterId = entry.characterId ~= '' and entry.characterId or cjson.null, socketId = socketId,
+      gateway = gateway, reason = reason } }))
 end`;

@@ -130,25 +130,28 @@ describe('what a gateway records', () => {
 });
 
 describe('a socket that went with its gateway', () => {
+  const lua = `local K = ARGV[1]\n${luaRecordLost}\nrecordLost(ARGV[2], ARGV[3], cjson.decode(ARGV[4]), 'gateway-lost')\nreturn 1`;
+  const lost = ({ redis, keys }: TestStream, entry: object): Promise<unknown> => redis.eval(lua, 1, keys.clock, keys.prefix, 'g-1', 'AbCdEf_-1', JSON.stringify(entry));
+
   it.each([
-    ['a plain user', 'p1', 'p1', 'c1'],
-    ['a user id of an issuer', 'auth0%7C%C3%A9%25', 'auth0|é%', 'c1'],
-    ['no character', 'us-east-1%3Ax', 'us-east-1:x', ''],
-  ])('[BCK3] is told in its place: %s', async (_what, escaped, userId, characterId) => {
+    ['p1', 'c1', 'c1'],
+    ['auth0|é%"\\', 'c1', 'c1'],
+    ['us-east-1:x', '', null],
+  ])('[BCK3] is told in its place: %s', async (userId, characterId, toldCharacterId) => {
     using own = await createTestStream();
-    const lua = `local K = ARGV[1]\n${luaRecordLost}\nrecordLost(ARGV[2], ARGV[3], ARGV[4], ARGV[5])\nreturn 1`;
-    await own.redis.eval(lua, 1, own.keys.clock, own.keys.prefix, 'AbCdEf_-1', `${own.keys.prefix}user:${escaped}`, characterId, 'g-1');
+    await lost(own, { userId, characterId });
     const [record] = await own.records();
     expect(parseBackendRecord(record)).toEqual(record);
     expect(record).toMatchObject({ id: 'disconnected-AbCdEf_-1', type: 'user.disconnected', realm: own.realm });
-    expect(record?.data).toEqual({ userId, characterId: characterId === '' ? null : characterId, socketId: 'AbCdEf_-1', gateway: 'g-1', reason: 'gateway-lost' });
+    expect(record?.data).toEqual({ userId, characterId: toldCharacterId, socketId: 'AbCdEf_-1', gateway: 'g-1', reason: 'gateway-lost' });
     expect(Math.abs((record?.atMs ?? 0) - Date.now())).toBeLessThan(60_000);
   });
 
-  it('does not stop the sweep when the stream is broken', async () => {
+  it('does not stop the sweep when the stream is broken, or the entry is of an older version', async () => {
     using own = await createTestStream();
+    expect(await lost(own, { userKey: 'x' })).toBe(1);
+    expect(await own.records()).toEqual([]);
     await own.redis.set(own.keys.backendEvents, 'no stream');
-    const lua = `local K = ARGV[1]\n${luaRecordLost}\nrecordLost('a', ARGV[2], '', 'g')\nreturn 1`;
-    expect(await own.redis.eval(lua, 1, own.keys.clock, own.keys.prefix, `${own.keys.prefix}user:p1`)).toBe(1);
+    expect(await lost(own, { userId: 'p1', characterId: '' })).toBe(1);
   });
 });

@@ -59,6 +59,7 @@ const catalogue = {
   'room/forbidden': entry('You are not a member of this room.', 'never', 403),
   'room/full': entry('The room is full.', 'later', 409, { retryAfterMs: 5_000 }),
   'room/not-found': entry('There is no such room.', 'never', 404),
+  'room/too-many': entry('You are in too many rooms.', 'later', 409),
 
   'chat/muted': entry('You are muted.', 'later', 403),
   'chat/blocked': entry('The recipient does not take messages from you.', 'never', 403),

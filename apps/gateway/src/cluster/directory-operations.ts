@@ -135,7 +135,12 @@ local function takeOver(o, session, reason)
   -- The client sends a command again whose reply was cut off: then it has been done.
   if before.socketId ~= o.socketId then
     local old = redis.call('HGET', K .. 'sockets-of:' .. before.incarnation, before.socketId)
-    if old then depart(before.incarnation, before.socketId, cjson.decode(old)) end
+    if old then
+      old = cjson.decode(old)
+      depart(before.incarnation, before.socketId, old)
+      -- Its gateway says the same when it can; one that died cannot, and nothing of it is left to sweep.
+      recordLost(before.incarnation, before.socketId, old, 'lost')
+    end
     -- Newer than what it continues, older than any session that began since.
     session.connectedAtMs = session.connectedAtMs + 1
     session.incarnation, session.socketId, session.asOf = incarnation, o.socketId, clockId

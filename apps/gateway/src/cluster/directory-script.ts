@@ -1,3 +1,4 @@
+import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaOperations, luaPassSeatOn } from './directory-operations.ts';
 import { luaSessions } from './session-script.ts';
@@ -42,6 +43,7 @@ local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 ${luaSessions}
 ${luaPassSeatOn}
 ${luaDepart}
+${luaRecordLost}
 ${luaOperations}
 for _, o in ipairs(cjson.decode(ARGV[5])) do ops[o.op](o) end
 redis.call('HSET', K .. 'revisions', incarnation, ARGV[3])

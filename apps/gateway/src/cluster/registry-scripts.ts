@@ -1,3 +1,4 @@
+import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaPassSeatOn } from './directory-operations.ts';
 
@@ -175,12 +176,14 @@ local K, incarnation, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] == 'dead' and redis.call('HEXISTS', K .. 'gateways', incarnation) == 1 then return 1 end
 ${luaPassSeatOn}
 ${luaDepart}
+${luaRecordLost}
 local rooms = redis.call('SPOP', K .. 'rooms-of:' .. incarnation, max)
 for _, room in ipairs(rooms) do redis.call('SREM', K .. 'room:' .. room, incarnation) end
 local sockets = redis.call('HRANDFIELD', K .. 'sockets-of:' .. incarnation, max, 'WITHVALUES')
 for i = 1, #sockets, 2 do
   local entry = cjson.decode(sockets[i + 1])
   if depart(incarnation, sockets[i], entry) then passSeatOn(entry) end
+  if ARGV[4] == 'dead' then recordLost(incarnation, sockets[i], entry, 'gateway-lost') end
 end
 if #rooms == max or #sockets == 2 * max then return 0 end
 redis.call('SREM', K .. 'condemned', incarnation)

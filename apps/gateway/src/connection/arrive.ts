@@ -1,4 +1,5 @@
 import type { RealmContext } from '../context.ts';
+import { tellArrived, tellDeparted } from '../session/tell-backends.ts';
 import { welcome } from '../session/welcome.ts';
 import { claimantOf } from '../zone/claimant.ts';
 import type { Arrivals } from './authenticate.ts';
@@ -25,6 +26,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     const claimant = claimantOf(session);
     if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
     realm.transport.disconnected(this.id, isResumable(reason));
+    tellDeparted(realm, session, reason);
     const { userId, socketId } = session;
     metrics.report('socket-disconnected', { realm: realm.realm, reason }, { userId, socketId, lastedMs: Date.now() - session.connectedAtMs });
   }
@@ -51,6 +53,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     welcome(realm, session);
     realm.mail.welcomed(session);
     if (snapshot) emitDirect(socket, 'zone:tick', snapshot());
+    tellArrived(realm, session);
     metrics.connectSeconds.observe((Date.now() - socket.handshake.issued) / 1000);
     const { userId, characterId, socketId } = session;
     metrics.report('socket-connected', { realm: realm.realm, transport: socket.conn.transport.name }, { userId, characterId, socketId });

@@ -1,3 +1,4 @@
+import { createBackendEventRecorder } from '@skirmish/backend-events';
 import { namespaceOf, type RealmId } from '@skirmish/protocol';
 import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
@@ -48,10 +49,16 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     bus,
     sessions,
     rooms: new RoomService({
-      nsp,
+      transport,
       emitter: transport.emitter,
-      population: (zone) => transport.population(zone),
       report: (event, kind) => { metrics.report(event, { kind }); },
+    }),
+    backend: createBackendEventRecorder({
+      redis: transport.redis,
+      realm,
+      retentionMs: config.backendEventsRetentionMs,
+      entriesMax: config.backendEventsMax,
+      onDropped: (count, why) => { metrics.backendEventsDropped.inc({ why }, count); },
     }),
     zones: new Zones({
       nsp,

@@ -1,6 +1,6 @@
 import type { Player } from '@skirmish/database';
 import type { Standing } from '../cluster/realm-transport-types.ts';
-import { combatantsMax, parseRoom, partyMembersMax, type RoomName, roomOf, socketsPerUserMax } from '@skirmish/protocol';
+import { combatantsMax, parseRoom, partyMembersMax, type RoomKind, type RoomName, roomOf } from '@skirmish/protocol';
 
 /** Whether a player belongs in a room: decided from what the server knows, never from what a client says. */
 export function mayBeIn(player: Player, room: RoomName): boolean {
@@ -59,14 +59,14 @@ export function roomsOf(player: Player): RoomName[] {
 /** Most members of a room, or null where its members are bounded elsewhere. */
 export function sizeMaxOf(player: Player, room: RoomName): number | null {
   switch (parseRoom(room)?.kind) {
-    case 'user':
-      return socketsPerUserMax;
     case 'zone':
       return player.character?.zone.capacity ?? null;
     case 'combat':
       return combatantsMax;
     case 'party':
       return partyMembersMax;
+    // Sockets of a user are bounded where they connect.
+    case 'user':
     case 'guild':
     case 'realm':
     case 'combat-watch':
@@ -74,3 +74,6 @@ export function sizeMaxOf(player: Player, room: RoomName): number | null {
       return null;
   }
 }
+
+/** Rooms that a connection is in as long as it lasts: nobody leaves them. */
+export const isOfConnection = (kind: RoomKind): boolean => kind === 'realm' || kind === 'user';
