@@ -14,7 +14,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly realm: string;
   readonly url: string;
   readonly internalUrl: string;
-  measure(): Promise<Measured>;
+  /** With `collect` (the default) after a collection, which costs CPU. */
+  measure(collect?: boolean): Promise<Measured>;
 }
 
 /** A gateway as a process of its own that measures itself; `nodeArgs` are options of Node. */
@@ -38,9 +39,9 @@ export async function startGatewayProcess(world: TestWorld, env: Record<string, 
     realm,
     url: `http://127.0.0.1:${child.ready.publicPort ?? 0}`,
     internalUrl: `http://127.0.0.1:${child.ready.internalPort ?? 0}`,
-    measure: async () => {
+    measure: async (collect = true) => {
       const before = lines().length;
-      child.send({});
+      child.send({ collect });
       return JSON.parse(await eventually(() => lines()[before] ?? '', { timeoutMs: 10_000, what: 'a measurement' })) as Measured;
     },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),

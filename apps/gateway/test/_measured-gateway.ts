@@ -4,8 +4,8 @@ import { waitingOf } from '../src/connection/waiting-bytes.ts';
 import { config, createGateway } from '../src/index.ts';
 
 /**
- * A gateway that measures itself: on a message it answers with a line `measured {…}` of what is alive after a collection,
- * of the CPU it used, and of the most that ever waited for its clients.
+ * A gateway that measures itself: on a message it answers with a line `measured {…}` of what is alive, after a collection if it is
+ * asked for, of the CPU it used, and of the most that ever waited for its clients.
  */
 const gateway = await createGateway(parseOrExit(config));
 announceReady({ role: 'gateway', id: gateway.incarnation, publicPort: gateway.publicPort, internalPort: gateway.internalPort });
@@ -16,10 +16,10 @@ setInterval(() => {
   const sum = Object.values(engine.clients).reduce((total, conn) => total + (waitingOf(conn, Infinity)?.bytes ?? 0), 0);
   peakWaitingBytes = Math.max(peakWaitingBytes, sum);
 }, 20);
-process.on('message', () => {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
+process.on('message', ({ collect }: { readonly collect: boolean }) => {
   const { user, system } = process.cpuUsage();
+  if (collect) globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
   const measured = { liveBytes: heapUsed + external, cpuMs: (user + system) / 1000, peakWaitingBytes, connections: Object.keys(engine.clients).length };
   peakWaitingBytes = 0;
   process.stdout.write(`measured ${JSON.stringify(measured)}\n`);
