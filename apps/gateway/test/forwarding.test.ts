@@ -1,4 +1,4 @@
-import { uniqueRealm } from '@skirmish/testing';
+import { eventually, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
 import { ask, engineUrl, joinByPolling, openSession } from './_polling.ts';
@@ -33,4 +33,55 @@ describe('a session whose requests reach another gateway', () => {
     expect(polled.status).toBe(200);
     expect(polled.text).toContain(`43/realm/${owner.realm},7[{"ok":true`);
   });
+
+  it('is upgraded there: a tunnel to its owner, for as long as the WebSocket lives', async () => {
+    const sid = await joinByPolling(owner, await tokenFor('p2'));
+    const socket = new WebSocket(engineUrl(other.url, sid, 'websocket').replace('http', 'ws'));
+    const heard: string[] = [];
+    socket.addEventListener('message', ({ data }) => { heard.push(String(data)); });
+    socket.addEventListener('open', () => { socket.send('2probe'); });
+    await eventually(() => heard.includes('3probe'));
+    socket.send('5');
+    socket.send(`42/realm/${owner.realm},9["session:ping",{"atMs":1}]`);
+    await eventually(() => heard.some((frame) => frame.startsWith(`43/realm/${owner.realm},9[{"ok":true`)));
+    expect(await tunnelled(other)).toBe(1);
+    expect(await tunnelled(owner)).toBe(0);
+    socket.close();
+    await eventually(async () => (await tunnelled(other)) === 0);
+  });
+
+  it('goes on while the owner drains, until it is closed by its owner', async () => {
+    await using draining = await startGateway(world, { REALMS: owner.realm });
+    const sid = await joinByPolling(draining, await tokenFor('p3'));
+    draining.gateway.drain('test');
+    const posted = await ask(engineUrl(other.url, sid), { method: 'POST', body: `42/realm/${owner.realm},7["session:ping",{"atMs":1}]` });
+    expect(posted.text).toBe('ok');
+    expect((await ask(engineUrl(other.url, sid))).text).toContain(`43/realm/${owner.realm},7[{"ok":true`);
+    expect((await ask(engineUrl(draining.url))).status).toBe(503);
+  });
+
+  it('of a gateway that has just begun is known everywhere at once, however long the next renewal is away', async () => {
+    const env = { REALMS: uniqueRealm(), RENEW_INTERVAL_MS: '60000' };
+    await using first = await startGateway(world, env);
+    await using second = await startGateway(world, env);
+    for (const [from, to] of [[second, first], [first, second]] as const) {
+      const sid = await openSession(from.url);
+      expect((await ask(engineUrl(to.url, sid), { method: 'POST', body: '6' })).text).toBe('ok');
+    }
+  });
+
+  it('is unknown once its owner has left', async () => {
+    const leaving = await startGateway(world, { REALMS: owner.realm });
+    const sid = await openSession(leaving.url);
+    await leaving[Symbol.asyncDispose]();
+    await eventually(async () => {
+      const { status, text, headers } = await ask(engineUrl(other.url, sid), { headers: { origin: 'https://game.example.com' } });
+      expect([status, text, headers['access-control-allow-origin']]).toEqual([400, '{"code":1,"message":"Session ID unknown"}', 'https://game.example.com']);
+    });
+  });
 });
+
+async function tunnelled(gateway: TestGateway): Promise<number> {
+  const { text } = await ask(`${gateway.internalUrl}/metrics`);
+  return Number(/^skirmish_tunnelled_websockets\S* (\S+)$/m.exec(text)?.[1]);
+}

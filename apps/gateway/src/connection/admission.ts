@@ -1,9 +1,12 @@
 import { type RefusalCode, Rejection } from '@skirmish/protocol';
+import { AddressRate } from './address-rate.ts';
 import type { RateLimit } from './token-buckets.ts';
 
 export interface AdmissionOptions {
   /** New sessions of the whole gateway. */
   readonly handshakes: RateLimit;
+  /** New sessions of one client address per second, saved up for five. Without it there is no such limit. */
+  readonly handshakesPerAddress?: number;
   /** Open sessions of one client address; many players may share one behind a NAT. */
   readonly socketsPerAddressMax: number;
   readonly now?: () => number;
@@ -27,6 +30,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #now: () => number;
   readonly #random: () => number;
+  readonly #addressRate: AddressRate | null;
   readonly #sessions = new Map<string, number>();
   #tokens: number;
   #refilledAtMs: number;
@@ -35,6 +39,7 @@ export class Admission {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
+    this.#addressRate = options.handshakesPerAddress === undefined ? null : new AddressRate(options.handshakesPerAddress);
     this.#tokens = options.handshakes.burst;
     this.#refilledAtMs = this.#now();
   }
@@ -47,6 +52,7 @@ export class Admission {
   refuse(address: string): Rejection | null {
     const open = this.#sessions.get(address) ?? 0;
     if (open >= this.#options.socketsPerAddressMax) return this.busy('rate/limited');
+    if (this.#addressRate?.take(address) === false) return this.busy('server/busy');
     this.#refill();
     if (this.#tokens < 1) return this.busy('server/busy');
     this.#tokens -= 1;

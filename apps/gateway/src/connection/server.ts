@@ -53,7 +53,11 @@ export interface SocketServerParts {
 export function createSocketServer({ config, http, adapter, closedBecause, overload, metrics }: SocketServerParts): Server {
   const origins = [...(config.socketCorsOrigin ?? [])];
   const addressOf = createClientAddress(config.trustedProxies ?? []);
-  const admission = new Admission({ handshakes: burstOf(config.handshakesPerSecondMax), socketsPerAddressMax: config.socketsPerAddressMax });
+  const admission = new Admission({
+    handshakes: burstOf(config.handshakesPerSecondMax),
+    handshakesPerAddress: config.handshakesPerAddressPerSecond,
+    socketsPerAddressMax: config.socketsPerAddressMax,
+  });
   const onRefused = (code: RefusalCode): void => { metrics.report('handshake-refused', { code }); };
   const io = new Server(http, {
     path: '/socket.io/',

@@ -1,4 +1,4 @@
-import { TokenBuckets } from '../connection/token-buckets.ts';
+import { AddressRate } from '../connection/address-rate.ts';
 
 export interface ForwardLimitsOptions {
   readonly perAddressPerSecond: number;
@@ -6,22 +6,18 @@ export interface ForwardLimitsOptions {
   readonly underWayMax?: number;
 }
 
-const burstSeconds = 5;
 /** One address may have this share of what is under way: polls wait long, so a count protects where a rate does not. */
 const shareOfOneAddress = 0.25;
-const sweepIntervalMs = 30_000;
 
 /** How much is passed on for one client address, so that nobody uses up the connections between gateways. */
 export class ForwardLimits {
-  readonly #rate: { ratePerSecond: number; burst: number };
+  readonly #rate: AddressRate;
   readonly #underWayMax: number;
-  readonly #buckets = new TokenBuckets(1);
   readonly #underWay = new Map<string, number>();
   #sum = 0;
-  #sweptAtMs = 0;
 
   constructor({ perAddressPerSecond, underWayMax = 4_096 }: ForwardLimitsOptions) {
-    this.#rate = { ratePerSecond: perAddressPerSecond, burst: perAddressPerSecond * burstSeconds };
+    this.#rate = new AddressRate(perAddressPerSecond);
     this.#underWayMax = underWayMax;
   }
 
@@ -30,14 +26,10 @@ export class ForwardLimits {
   }
 
   /** Whether one more request may pass; then `release` has to follow. */
-  take(address: string, nowMs: number = Date.now()): boolean {
+  take(address: string): boolean {
     const own = this.#underWay.get(address) ?? 0;
     if (this.#sum >= this.#underWayMax || own >= this.#underWayMax * shareOfOneAddress) return false;
-    if (nowMs - this.#sweptAtMs > sweepIntervalMs) {
-      this.#sweptAtMs = nowMs;
-      this.#buckets.sweep(nowMs);
-    }
-    if (this.#buckets.take(address, 'forward', this.#rate, nowMs) > 0) return false;
+    if (!this.#rate.take(address)) return false;
     this.#underWay.set(address, own + 1);
     this.#sum += 1;
     return true;
