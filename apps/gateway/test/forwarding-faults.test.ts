@@ -83,6 +83,8 @@ describe('what is passed on', () => {
   it('never comes back to the gateway itself, and the internal port serves sessions only and forwards nothing', async () => {
     const { at } = await start((_incoming, outgoing) => outgoing.end('there'));
     expect((await ask(engineUrl(at.url, `myself-00000.${'x'.repeat(24)}`))).text).toBe('here GET');
+    expect(await at.metric('forwarded_requests_total{outcome="unknown-owner"')).toBe(1);
+    expect(await at.metric('forwarded_requests_total{outcome="answered"')).toBe(0);
     expect((await ask(engineUrl(at.internalUrl, at.sid))).text).toBe('here GET');
     expect((await ask(engineUrl(at.internalUrl))).status).toBe(400);
     expect((await ask(`${at.internalUrl}/other`)).status).toBe(404);
