@@ -24,12 +24,12 @@ export async function outcomeOf({ run }: Case, target: Target): Promise<unknown>
   }
 }
 
-/** Runs all cases, some at a time, and answers their outcomes by name. */
-export async function outcomesOf(cases: readonly Case[], target: Target, atATime: number): Promise<Map<string, unknown>> {
+/** Runs all cases, some at a time, and answers their outcomes by name; those that a dead gateway left over have none. */
+export async function outcomesOf(cases: readonly Case[], target: Target, atATime: number, isAlive: () => boolean): Promise<Map<string, unknown>> {
   const outcomes = new Map<string, unknown>();
   const waiting = [...cases];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) outcomes.set(next.name, await outcomeOf(next, target));
+    for (let next = waiting.shift(); next !== undefined && isAlive(); next = waiting.shift()) outcomes.set(next.name, await outcomeOf(next, target));
   };
   await Promise.all(Array.from({ length: atATime }, work));
   return outcomes;

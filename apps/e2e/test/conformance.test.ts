@@ -42,8 +42,9 @@ describe('the protocols of Engine.IO and Socket.IO', () => {
     const ports = gateways.map(({ ready }) => ready.publicPort ?? 0);
     nginx = await startNginx(ports);
     const token = (): Promise<string> => cluster.token(`p${(players++ % playersMax) + 1}`);
-    outcomes.direct = await outcomesOf(cases, { url: `http://127.0.0.1:${ports[0] ?? 0}`, ...limits, token }, casesAtATime);
-    outcomes.balanced = await outcomesOf(cases, { url: nginx.url, ...limits, token }, casesAtATime);
+    const areAlive = (): boolean => gateways.every((gateway) => gateway.isRunning());
+    outcomes.direct = await outcomesOf(cases, { url: `http://127.0.0.1:${ports[0] ?? 0}`, ...limits, token }, casesAtATime, areAlive);
+    outcomes.balanced = await outcomesOf(cases, { url: nginx.url, ...limits, token }, casesAtATime, areAlive);
   }, 300_000);
   afterAll(async () => {
     await nginx.stop();
