@@ -6,6 +6,15 @@ export const shown = ({ status, body }: Pick<Answer, 'status' | 'body'>): string
 
 /** A session that polls, by its id as it stands in a query. */
 export const sidOf = async (target: Target): Promise<string> => encodeURIComponent((await handshake(target.url)).sid);
+
+/** One that has entered its realm, so that no time limit of CONNECT ends it. */
+export async function enteredSid(target: Target): Promise<string> {
+  const sid = await sidOf(target);
+  await pollOf(target, sid, { method: 'POST', body: `40/realm/main,${JSON.stringify({ token: await target.token() })}` });
+  while (!(await pollOf(target, sid)).body.includes('session:welcome'));
+  return sid;
+}
+
 export const pollOf = (target: Target, sid: string, init: RequestInit = {}): Promise<Answer> => request(`${target.url}${pollingPath}&sid=${sid}`, init);
 
 /** The status with which an upgrade is refused, or how many frames came before it was closed. */

@@ -14,6 +14,8 @@ export interface FuzzOptions {
   readonly atATime: number;
   /** A token of the player who fuzzes here; a place is used by one connection at a time. */
   token(place: number): Promise<string>;
+  /** A dead gateway ends the run. */
+  isAlive(): boolean;
   /** Packets of one connection that leave before an answer is waited for. */
   readonly batch: number;
 }
@@ -29,12 +31,14 @@ export interface FuzzReport {
 
 const visits = [[44, 'player-websocket'], [22, 'player-polling'], [12, 'stranger-websocket'], [8, 'stranger-polling'], [8, 'http'], [6, 'tcp']] as const;
 const patienceMs = 20_000;
+/** Of a gateway that takes nobody any more. */
+const failuresMax = 5_000;
 
 /** Fuzzes a gateway with the frames of this seed, over both transports, with and without a token, and below them. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const report: FuzzReport = { frames: 0, connections: {}, closedTame: [], failed: [] };
   const work = async (place: number): Promise<void> => {
-    for (let visit = 0; report.frames < options.framesMin; visit++) {
+    for (let visit = 0; report.frames < options.framesMin && options.isAlive() && report.failed.length < failuresMax; visit++) {
       const chance = new Chance(options.seed + place * 1_000_003 + visit * 7_919);
       const kind = chance.weighted(visits);
       report.connections[kind] = (report.connections[kind] ?? 0) + 1;

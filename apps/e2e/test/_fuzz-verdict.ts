@@ -37,10 +37,12 @@ export async function expectUnmoved({ framesMin, atATime, batch, env, growthByte
   const { pid } = gateway;
   const player = await cluster.connect('p70', 0);
   const bystander = playBeside(player);
-  const options = { url: world.url, namespace: `/realm/${cluster.realm}`, atATime, batch, token: (place: number) => cluster.token(`p${place + 1}`) };
+  const options = { url: world.url, namespace: `/realm/${cluster.realm}`, atATime, batch, isAlive: () => gateway.isRunning(), token: (place: number) => cluster.token(`p${place + 1}`) };
   await fuzz({ ...options, seed: fuzzSeed + 1, framesMin: Math.min(warmUpFrames, framesMin) });
+  expect(gateway.isRunning(), gateway.output().slice(-2_000)).toBe(true);
   const before = await world.measure();
   const report = await fuzz({ ...options, seed: fuzzSeed, framesMin });
+  expect(gateway.isRunning(), gateway.output().slice(-2_000)).toBe(true);
   const outcomes = await world.outcomes();
   const grown = (): Promise<number> => world.measure().then(({ bytes }) => bytes - before.bytes);
   await world.settles(async () => { expect(await grown()).toBeLessThan(growthBytesMax); });
