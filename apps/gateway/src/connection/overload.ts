@@ -1,12 +1,13 @@
 import type { Health } from '@skirmish/observability';
 import type { GatewayConfig } from '../config.ts';
-import type { RealmContext } from '../context.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { claimantOf } from '../zone/claimant.ts';
+import type { Zones } from '../zone/zones.ts';
 import { type LoopDelay, watchLoopDelay } from './loop-delay.ts';
 import { collectGarbage, createMemoryUse, type MemoryUse } from './memory-use.ts';
 import { Pressure } from './pressure.ts';
 import { emitDirect } from './redis-adapter.ts';
+import type { Sessions } from './sessions.ts';
 import { SlowConsumers } from './slow-consumers.ts';
 
 /** What says how loaded a process is. */
@@ -27,13 +28,19 @@ export interface Overload {
   stop(): void;
 }
 
+/** The part of a realm that is needed here; the whole of it knows this file. */
+interface Served {
+  readonly sessions: Sessions;
+  readonly zones: Zones;
+}
+
 export interface OverloadParts {
   readonly config: GatewayConfig;
   readonly metrics: GatewayMetrics;
   readonly health: Health;
   readonly load: LoadFigures;
   /** Filled while the gateway starts. */
-  readonly realms: readonly RealmContext[];
+  readonly realms: readonly Served[];
 }
 
 /** The figures of this process. */
@@ -81,7 +88,7 @@ export function createOverload({ config, metrics, health, load, realms }: Overlo
 }
 
 /** A client that got no ticks for a while gets the whole zone once. */
-function sendNewestState(realms: readonly RealmContext[], socketId: string): void {
+function sendNewestState(realms: readonly Served[], socketId: string): void {
   for (const { sessions, zones } of realms) {
     const session = sessions.get(socketId);
     const zone = session && claimantOf(session) && session.player.character ? zones.of(session.player.character.zone.id) : null;
