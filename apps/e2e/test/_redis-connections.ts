@@ -15,6 +15,7 @@ export const connectionNames = [
   'gateway-main-adapter-reader',
   'gateway-main-adapter-subscriber',
   'gateway-main-lanes',
+  'gateway-main-service',
   'gateway-main-volatile',
   'lanes-chat-main',
   'lanes-combat-main',

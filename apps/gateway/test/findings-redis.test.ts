@@ -152,6 +152,43 @@ describe('findings of Redis', () => {
     await own.stop();
   });
 
+  it('F12: a gateway all of whose connections are half-open is whole again within three times its block', async () => {
+    const realm = uniqueRealm() as RealmId;
+    await using proxy = await startTcpProxy({ targetPort: server.port });
+    await using gateway = await startBareGateway(`redis://127.0.0.1:${proxy.port}`, realm, { readBlockMs: 1_000 });
+    await using other = await startBareGateway(server.url, realm);
+    const player = await joinAs(gateway.url, 'half-open', [room]);
+    proxy.strand();
+    const startedAt = performance.now();
+    await eventually(async () => {
+      gateway.nsp.to(room).emit('both-ways', { n: 1 });
+      gateway.transport.volatile.publish(roomOf.realm, { packet: { type: 2, nsp: gateway.nsp.name, data: ['volatile', { n: 1 }] }, rooms: [room], except: [] });
+      // Asks this gateway's subscriber of requests as well.
+      await other.nsp.timeout(300).fetchSockets();
+      return gateway.transport.check().ok && ['both-ways', 'volatile'].every((name) => player.received.some(({ event }) => event === name));
+    }, { timeoutMs: 20_000, what: 'the gateway to be whole' });
+    // 2 s, a reconnect, and what a busy machine needs.
+    expect(performance.now() - startedAt).toBeLessThan(6_000);
+    player.close();
+  });
+
+  it('a reader without progress makes its gateway not ready after 10 s, and ready again by itself', async () => {
+    const realm = uniqueRealm() as RealmId;
+    await using gateway = await startBareGateway(server.url, realm, { inboxRetentionMs: 120_000 });
+    const stats = () => gateway.transport.stats() as { reader: { lagMs: number; silentMs: number; lastProgressAtMs: number }; breaker: { state: string }; connections: Record<string, string>; gaps: number };
+    expect(Object.values(stats().connections)).toEqual(Array(5).fill('ready'));
+    expect(stats()).toMatchObject({ reader: { lagMs: 0 }, breaker: { state: 'closed', opened: 0 }, gaps: 0 });
+    gateway.transport.reader.hold();
+    const heldAt = performance.now();
+    await eventually(() => !gateway.transport.check().ok, { timeoutMs: 15_000, what: 'the gateway not to be ready' });
+    expect(gateway.transport.check().reason).toBe('the inbox makes no progress');
+    expect(performance.now() - heldAt).toBeGreaterThan(9_000);
+    expect(stats().reader.lagMs).toBeGreaterThan(9_000);
+    expect(stats().reader.lastProgressAtMs).toBeLessThan(Date.now() - 9_000);
+    gateway.transport.reader.release();
+    await eventually(() => gateway.transport.check().ok && stats().reader.lagMs === 0, { what: 'the gateway to be ready again' });
+  }, 40_000);
+
   it('F25: a stop does not wait for the read that is parked in Redis', async () => {
     const realm = uniqueRealm() as RealmId;
     const gateway = await startBareGateway(server.url, realm, { readBlockMs: 10_000 });

@@ -17,6 +17,7 @@ import { RegisteredSockets } from './registered-sockets.ts';
 import { Resumes } from './resumes.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { SocketFence } from './socket-fence.ts';
+import { givenUpAfterMs } from './transport-health.ts';
 import type { TransportInside } from './transport-parts.ts';
 import { atMostEverySecond, createReader, entriesPerRoundMax, messageOf, routingOf } from './transport-parts.ts';
 import { createVolatileChannels } from './volatile-channels.ts';
@@ -74,7 +75,7 @@ export class RealmCore {
     });
     this.sockets = this.#createSockets();
     this.keeper = this.#createKeeper();
-    const forAdapter = { url: inside.redisUrl, name: `gateway-${realm}-adapter`, blockMs: options.readBlockMs, logger, onDropped };
+    const forAdapter = { url: inside.redisUrl, name: `gateway-${realm}-adapter`, blockMs: options.readBlockMs, socketTimeoutMs: givenUpAfterMs(options.readBlockMs), logger, onDropped };
     this.adapterRedis = createAdapterRedis({ ...forAdapter, reader: this.reader });
     this.adapter = this.#createAdapter();
   }

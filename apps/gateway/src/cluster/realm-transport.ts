@@ -11,7 +11,7 @@ import { RealmCore } from './realm-core.ts';
 import type { Arrival, ConnectEntry, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
 import { transportEvents } from './transport-events.ts';
 import type { WatchedTransport } from './transport-health.ts';
-import { gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
+import { givenUpAfterMs, gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
 import type { RealmTransportParts, TransportInside } from './transport-parts.ts';
 
 export type { RealmTransportParts, TransportOptions } from './transport-parts.ts';
@@ -28,8 +28,9 @@ export async function createRealmTransport(parts: RealmTransportParts): Promise<
   const { realm, redisUrl, options, logger, metrics, health } = parts;
   const report = createReporter({ logger, metrics, events: transportEvents });
   const keys = keysOf(realm);
-  const redis = createRedis({ url: redisUrl, name: `gateway-${realm}`, role: 'command', logger });
-  const subscriber = createRedis({ url: redisUrl, name: `gateway-${realm}-volatile`, role: 'subscriber', logger });
+  const connection = { url: redisUrl, logger, socketTimeoutMs: givenUpAfterMs(options.readBlockMs) };
+  const redis = createRedis({ ...connection, name: `gateway-${realm}`, role: 'command' });
+  const subscriber = createRedis({ ...connection, name: `gateway-${realm}-volatile`, role: 'subscriber' });
   await whenReady(redis).catch((error: unknown) => {
     redis.disconnect();
     subscriber.disconnect();

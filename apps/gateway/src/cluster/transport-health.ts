@@ -6,6 +6,9 @@ import type { Incarnation } from './incarnation.ts';
 /** Without a finished read round for this long a gateway is not ready, milliseconds. */
 const silentMsMax = 10_000;
 
+/** After how long without an answer a gateway opens a connection anew, milliseconds: twice as long as its reader may be parked. */
+export const givenUpAfterMs = (readBlockMs: number): number => Math.max(2 * readBlockMs, 1_500);
+
 export interface WatchedTransport {
   readonly redis: Redis;
   readonly subscriber: Redis;

@@ -4,7 +4,7 @@ import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
 import type { Server } from 'socket.io';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
-import { guardRedis } from '../cluster/transport-health.ts';
+import { givenUpAfterMs, guardRedis } from '../cluster/transport-health.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 import { MailDelivery } from '../mailbox/deliver.ts';
 import { followRooms } from '../room/ephemeral-rooms.ts';
@@ -35,9 +35,9 @@ export interface ServeRealmParts {
 export async function serveRealm({ gateway, io, realm, transport, table }: ServeRealmParts): Promise<ServedRealm> {
   const { metrics, config, logger, overload } = gateway;
   const nsp = io.of(namespaceOf(realm)) as unknown as RealmNamespace;
-  const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger });
+  const redis = createRedis({ url: config.queueRedisUrl, name: `gateway-${realm}-lanes`, role: 'queue', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
-  const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger });
+  const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
   const sessions = new Sessions();
   const lane = { redis, realm, logger, metrics: metrics.registry };
