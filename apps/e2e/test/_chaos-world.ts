@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Emitter } from '@skirmish/emitter';
-import { roomOf, type PartyId, type UserId, type ZoneId } from '@skirmish/protocol';
+import { roomOf, type PartyId, type RoomName, type UserId, type ZoneId } from '@skirmish/protocol';
 import { compareStreamIds, keysOf, type RealmKeys, type Redis } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { startCluster, type Cluster, type ClusterOptions, type GatewayHandle } from './_cluster.ts';
@@ -83,10 +83,10 @@ export async function hasRecord({ redis, keys }: ChaosWorld, traveller: Travelle
 }
 
 /**
- * Runs `story` with travellers who are not connected yet, under traffic to the zone, to a party and to each user; then ends the traffic, waits
+ * Runs `story` with travellers who are not connected yet, under traffic to the zone, to a party, to each user and to further rooms; then ends the traffic, waits
  * until everybody should have everything, and judges each of them.
  */
-export async function runChaos(world: ChaosWorld, count: number, story: (run: ChaosRun) => Promise<void>): Promise<Verdict[]> {
+export async function runChaos(world: ChaosWorld, count: number, story: (run: ChaosRun) => Promise<void>, alsoTo: readonly RoomName[] = []): Promise<Verdict[]> {
   const party = roomOf.party(`party-${randomBytes(4).toString('hex')}` as PartyId);
   await using stack = new AsyncDisposableStack();
   const travellers: Traveller[] = [];
@@ -95,7 +95,7 @@ export async function runChaos(world: ChaosWorld, count: number, story: (run: Ch
     for (const room of [roomOf.user(traveller.userId as UserId), meadow]) traveller.memberships.push({ room, since: '0-0', until: null });
   }
   const users = travellers.map(({ userId }) => ({ room: roomOf.user(userId as UserId), perSecond: usersPerSecond / count }));
-  world.traffic.start([{ room: meadow, perSecond: zonePerSecond }, { room: party, perSecond: partyPerSecond }, ...users]);
+  world.traffic.start([{ room: meadow, perSecond: zonePerSecond }, { room: party, perSecond: partyPerSecond }, ...users, ...alsoTo.map((room) => ({ room, perSecond: 30 }))]);
   const run: ChaosRun = {
     world, travellers,
     join: async (some) => {
