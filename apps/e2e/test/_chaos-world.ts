@@ -43,6 +43,8 @@ export interface Verdict {
   userId: string;
   report: JourneyReport;
   recovered: boolean[];
+  /** For whoever looks for the reason of a loss: what was lost, with ids, the memberships of its room, and all welcomes. */
+  evidence: object;
 }
 
 export async function startChaosWorld(options: ClusterOptions): Promise<ChaosWorld> {
@@ -109,11 +111,19 @@ export async function runChaos(world: ChaosWorld, count: number, story: (run: Ch
   await story(run);
   await world.traffic.pause();
   await Promise.all(travellers.map((traveller) => caughtUp(world, traveller).catch(() => undefined)));
-  return travellers.map((traveller) => ({
-    userId: traveller.userId,
-    report: checkJourney(world.traffic.emissions, traveller.memberships, traveller.steps()),
-    recovered: [...traveller.recovered],
-  }));
+  return travellers.map((traveller) => {
+    const report = checkJourney(world.traffic.emissions, traveller.memberships, traveller.steps());
+    return { userId: traveller.userId, report, recovered: [...traveller.recovered], evidence: evidenceOf(world, traveller, report) };
+  });
+}
+
+function evidenceOf({ traffic }: ChaosWorld, traveller: Traveller, { lost, foreign }: JourneyReport): object {
+  const wrong = [...lost, ...foreign];
+  const emissions = traffic.emissions.filter(({ sender, number }) => wrong.includes(`${sender}#${number}`));
+  const rooms = new Set(emissions.map(({ room }) => room));
+  const welcomes = traveller.steps().filter(({ kind }) => kind === 'welcome');
+  const heard = traveller.player.received.filter(({ event }) => event === 'session:welcome' || event === 'session:closed').map(({ event, atMs }) => `${event} at ${atMs}`);
+  return { emissions, memberships: traveller.memberships.filter(({ room }) => rooms.has(room)), welcomes: wrong.length > 0 ? [welcomes, heard] : [] };
 }
 
 async function hear(travellers: readonly Traveller[], count: number): Promise<void> {

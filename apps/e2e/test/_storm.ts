@@ -83,9 +83,9 @@ export async function storm(run: ChaosRun, fights: readonly RoomName[], options:
     const traveller = pick(travellers);
     const [name, deed] = pick(connectionDeeds);
     const roll = random();
-    if (options.processes && roll < 0.05) deeds.push(await hurtProcess(world, pick, random));
+    if (options.processes && roll < 0.05) deeds.push(`${Date.now()} ${await hurtProcess(world, pick, random)}`);
     else if (roll < 0.6) {
-      deeds.push(`${name} ${traveller.userId}`);
+      deeds.push(`${Date.now()} ${name} ${traveller.userId}`);
       deed(traveller);
     }
     await timePasses((2 * random() * 1_000) / options.pace, 'the next deed comes after a moment');

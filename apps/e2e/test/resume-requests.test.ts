@@ -35,6 +35,7 @@ describe('what a client asks for', () => {
     'a position of tomorrow': ({ offset }) => ({ offset: soon(msOfStreamId(offset), 86_400_000) }),
     'a position of the next second': ({ offset }) => ({ offset: soon(msOfStreamId(offset), 60_000) }),
     'a position from before the session': ({ offset }) => ({ offset: soon(msOfStreamId(offset), -600_000) }),
+    'a position from just before the session': ({ events }) => ({ offset: soon(msOfStreamId(events[0]?.position ?? ''), -500) }),
     'position zero': () => ({ offset: '0-0' }),
     'an empty position': () => ({ offset: '' }),
     'a position that is no position': () => ({ offset: 'yesterday' }),

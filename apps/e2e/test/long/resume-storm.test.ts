@@ -18,7 +18,7 @@ it.each(seeds.flatMap((seed) => [{ seed, processes: false }, { seed, processes: 
     await run.hear(run.travellers, 10);
   }, fights);
   const wrong = verdicts.filter(({ report }) => JSON.stringify(report) !== JSON.stringify(flawlessJourney));
-  expect(wrong, `seed ${seed}: ${JSON.stringify(told)}`).toEqual([]);
+  expect(wrong, `seed ${seed}: ${JSON.stringify({ told, wrong })}`).toEqual([]);
   const resumes = verdicts.flatMap(({ recovered }) => recovered.slice(1));
   expect(resumes.length).toBeGreaterThan(50);
   expect(resumes.filter((recovered) => !recovered)).toEqual([]);
