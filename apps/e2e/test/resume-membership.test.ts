@@ -1,6 +1,6 @@
-import { roomOf, type CombatId, type GuildId, type PartyId, type ZoneId } from '@skirmish/protocol';
+import { roomOf, type CombatId, type GuildId, type PartyId, type UserId, type ZoneId } from '@skirmish/protocol';
 import { signToken } from '@skirmish/auth';
-import { eventually } from '@skirmish/testing';
+import { eventually, startTcpProxy, timePasses } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secret } from './_cluster.ts';
 import { openResumeField, userRoom, type ResumeField } from './_resume-field.ts';
@@ -96,6 +96,31 @@ describe('what happened to a membership while its client was away', () => {
     await field.emit([fight('all-of-the-zone')], { count: 3 });
     const resumed = await field.resume(session, 'p9');
     expect(await field.numbersOf(resumed, 'p9')).toEqual(own);
+  });
+
+  it('a room that it joined while its resume had to wait for Postgres: every event after the join', async () => {
+    const { cluster } = field;
+    await using proxy = await startTcpProxy({ targetPort: Number(new URL(cluster.databaseUrl).port) });
+    const url = new URL(cluster.databaseUrl);
+    url.port = String(proxy.port);
+    const slow = cluster.gateways.indexOf(await cluster.addGateway({ DATABASE_URL: url.href }));
+    (await field.begin('p25', slow)).close();
+    const session = await field.begin('p25');
+    await field.leave(session, 'p25');
+    const isRegistered = async (): Promise<boolean> => (await field.redis.exists(field.keys.user('p25' as UserId))) === 1;
+    await eventually(async () => !(await isRegistered()));
+    proxy.pause();
+    const asked = field.resume(session, 'p25', { gateway: slow });
+    // Registered: what is emitted now comes through the inbox of that gateway.
+    await eventually(isRegistered);
+    await joined('p25', fight('slow'));
+    await timePasses(2_200, 'longer than the entry of an empty room stays in the directory');
+    const after = await field.emit([fight('slow')], { count: 5 });
+    proxy.heal();
+    const resumed = await asked;
+    expect(await field.numbersOf(resumed, 'p25')).toEqual(Array.from({ length: 5 }, (_, n) => after + n));
+    expect(resumed.recovered).toBe(true);
+    await cluster.gateways[slow]?.process.stop();
   });
 
   it('emissions that excepted it, by one of its rooms or by the id of its socket', async () => {

@@ -86,12 +86,13 @@ export class Gate {
   #keep(entry: KeptEntry): void {
     if (this.#rooms && !isMeant(entry.data, this.#rooms)) return;
     this.#entries.push(entry);
-    if (this.#rooms === null) return;
     const { type, data } = entry;
     if (type === MessageType.SOCKETS_JOIN) {
       this.widen(data.rooms ?? []);
+      // Also when it is not known yet whether it is meant: until then its rooms must not be given up for want of a member.
       this.#onJoin(data.rooms ?? []);
     }
+    if (this.#rooms === null) return;
     if (type === MessageType.SOCKETS_LEAVE) for (const room of data.rooms ?? []) this.#rooms.delete(room);
   }
 }

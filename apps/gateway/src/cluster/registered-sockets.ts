@@ -107,8 +107,8 @@ export class RegisteredSockets {
   complete(socket: Socket): void {
     const known = this.#sockets.get(socket.id);
     if (known) known.complete = true;
-    this.#options.fence.complete(socket, this.#options.readerPosition);
-    this.#options.directory.settle(socket.id);
+    // What it joins while it catches up counts as expected until then.
+    this.#options.fence.complete(socket, this.#options.readerPosition, () => { this.#options.directory.settle(socket.id); });
   }
 
   /** A socket has joined or left a room at this position. What it joins while it completes is registered already. */

@@ -69,11 +69,12 @@ export class SocketFence {
 
   /**
    * The socket was welcomed and has joined its rooms: sends what it missed, then what came meanwhile, in order, before anything that the
-   * reader brings from now on. More than fits into one turn is sent over several; until then the gate keeps what comes.
+   * reader brings from now on. More than fits into one turn is sent over several; until then the gate keeps what comes. `caughtUp` is called after it,
+   * unless the connection ends before.
    */
-  complete(socket: Socket, readerPosition: () => string): void {
+  complete(socket: Socket, readerPosition: () => string, caughtUp: () => void): void {
     const gate = this.#gates.get(socket.id);
-    if (gate) this.#catchUp(socket, gate, readerPosition);
+    if (gate) this.#catchUp(socket, gate, readerPosition, caughtUp);
     // Given up meanwhile: nothing was kept for it.
     else this.#cut(socket);
   }
@@ -124,7 +125,7 @@ export class SocketFence {
   }
 
   /** One turn of what was missed; the last one opens the gate. */
-  #catchUp(socket: Socket, gate: Gate, readerPosition: () => string): void {
+  #catchUp(socket: Socket, gate: Gate, readerPosition: () => string, caughtUp: () => void): void {
     // Closed or replaced since the last turn.
     if (this.#gates.get(socket.id) !== gate) return;
     // Not a member for one moment: it would hear what comes after the gap.
@@ -132,9 +133,13 @@ export class SocketFence {
     if (unsentBytes(socket) < unsentBytesMax) {
       for (const { id, event, payload } of gate.missed.splice(0, missedPerTurn)) emitDirect(socket, event, payload, id);
     }
-    if (gate.missed.length === 0) return this.#finish(socket, gate, readerPosition());
+    if (gate.missed.length === 0) {
+      this.#finish(socket, gate, readerPosition());
+      caughtUp();
+      return;
+    }
     gate.catchingUp = socket;
-    const again = (): void => { this.#catchUp(socket, gate, readerPosition); };
+    const again = (): void => { this.#catchUp(socket, gate, readerPosition, caughtUp); };
     if (unsentBytes(socket) < unsentBytesMax) setImmediate(again);
     else setTimeout(again, unsentLookMs).unref();
   }
