@@ -117,7 +117,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const cluster: Cluster = {
     realm, gateways, workers, redis, redisUrl: redis.url, databaseUrl: testDatabase.url, env,
     token: async (userId, { roles, ttlSeconds = 3_600 } = {}) =>
-      (await signToken({ secret, userId: userId, ttlSeconds, ...(roles === undefined ? {} : { roles }) })).token,
+      (await signToken({ secret, serviceAudience: 'skirmish-service', userId: userId, ttlSeconds, ...(roles === undefined ? {} : { roles }) })).token,
     player: async (userId, gatewayIndex, playerOptions = {}) => {
       const url = gateways[gatewayIndex]?.url;
       if (url === undefined) throw new Error(`there is no gateway ${gatewayIndex}`);
