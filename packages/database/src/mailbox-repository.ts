@@ -62,7 +62,7 @@ export function createMailbox(database: Database, { waitingMax = 200, keepForMs 
 async function put(transaction: Transaction<Schema>, mail: MailToStore, { waitingMax, keepForMs }: Required<MailboxOptions>): Promise<Awaited<ReturnType<Mailbox['put']>>> {
   const { realm, userId, event, payload, idempotencyKey = null } = mail;
   // Those who put for the same user come one after the other, so that the bound holds and ids are in the order of the commits.
-  await lock(transaction, 'put', realm, userId);
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`mailbox ${realm} ${userId}`}, 0))`.execute(transaction);
   await sql`delete from mailbox where realm = ${realm} and user_id = ${userId} and (expires_at_ms <= now_ms() or delivered_at_ms <= now_ms() - ${keepForMs}::int8)`.execute(transaction);
   const { rows } = await sql<{ mail_id: number }>`
     insert into mailbox (realm, user_id, event, payload, idempotency_key, expires_at_ms)
@@ -93,7 +93,7 @@ interface Batch {
 }
 
 async function deliverBatch(transaction: Transaction<Schema>, realm: RealmId, userId: UserId, deliver: (mail: StoredMail) => Promise<void>): Promise<Batch> {
-  await lock(transaction, 'deliver', realm, userId);
+  // Another deliverer waits here for our commit, and then finds what is left.
   const { rows } = await sql<{ mail_id: number; event: string; payload: object }>`
     select mail_id, event, payload from mailbox
     where realm = ${realm} and user_id = ${userId} and delivered_at_ms is null and (expires_at_ms is null or expires_at_ms > now_ms())
@@ -111,10 +111,6 @@ async function deliverBatch(transaction: Transaction<Schema>, realm: RealmId, us
   }
   if (delivered.length > 0) await sql`update mailbox set delivered_at_ms = now_ms() where mail_id = any(${delivered}::int8[])`.execute(transaction);
   return { delivered: delivered.length, ...(failure ? { failure } : {}) };
-}
-
-async function lock(transaction: Transaction<Schema>, what: string, realm: RealmId, userId: UserId): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`mailbox ${what} ${realm} ${userId}`}, 0))`.execute(transaction);
 }
 
 async function refusing<T>(work: Promise<T>): Promise<T> {
