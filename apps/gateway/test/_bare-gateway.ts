@@ -129,8 +129,9 @@ export interface Player {
 }
 
 /** A plain Socket.IO client; resolves after the welcome. */
-export async function joinAs(url: string, userId: string, rooms: string[] = [], zone?: string, resume: object = {}): Promise<Player> {
-  const socket = connectClient(url, { transports: ['websocket'], forceNew: true, auth: { userId, rooms, zone, ...resume }, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+export async function joinAs(url: string, userId: string, rooms: string[] = [], zone?: string, resume?: { pid: string; offset: string }): Promise<Player> {
+  const socket = connectClient(url, { transports: ['websocket'], forceNew: true, auth: { userId, rooms, zone }, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+  if (resume) Object.assign(socket, { _pid: resume.pid, _lastOffset: resume.offset });
   const player: Player = { socket, received: [], welcomes: 0, disconnects: [], close: () => socket.close() };
   socket.on('disconnect', (reason) => { player.disconnects.push(reason); });
   socket.onAny((event: string, payload: Record<string, unknown>, position?: string) => {

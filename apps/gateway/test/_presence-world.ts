@@ -214,6 +214,8 @@ export class PresenceWorld implements AsyncDisposable {
     if (!slot) return;
     if ('ms' in happening || happening.what === 'cut-redis') return disturb(slot, happening);
     this.#slots[index] = null;
+    // Without any gateway nobody would begin an epoch, and emissions wait for one.
+    const heir = this.living.length + this.#starting.size === 0 ? this.#startGateway((index + 1) % slots) : null;
     // Its Redis never hears of it again: to all others it was killed here.
     if (happening.what === 'crash') await slot.proxy.close();
     for (const [name, each] of this.#clients) {
@@ -223,6 +225,7 @@ export class PresenceWorld implements AsyncDisposable {
     }
     await slot.gateway.stop();
     if (happening.what === 'stop') await slot.proxy.close();
+    await heir;
   }
 
   #of(userId: UserId): PresenceClient[] {

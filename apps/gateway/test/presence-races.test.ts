@@ -39,4 +39,32 @@ describe('races of presence', () => {
     expect(player.received.map(({ payload }) => payload['n'])).toEqual([2]);
     player.close();
   });
+
+  it('a connection whose session another one continues before it arrives comes back by itself', async () => {
+    const user = 'twice' as UserId;
+    const gate = { pass: Promise.resolve(), waits: 0 };
+    await using a = await startBareGateway(services().redisUrl, realm, {}, () => {
+      gate.waits += 1;
+      return gate.pass;
+    });
+    await using b = await startBareGateway(services().redisUrl, realm);
+    const first = await joinAs(a.url, user);
+    const { _pid: pid, _lastOffset: offset } = first.socket as unknown as { _pid: string; _lastOffset: string };
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    gate.pass = promise;
+    first.socket.io.engine.close();
+    await eventually(() => gate.waits === 2, { what: 'the resume on its way' });
+    // The same session elsewhere: an attempt that was late, or a copied client.
+    const second = await joinAs(b.url, user, [], undefined, { pid, offset });
+    expect(second.socket.recovered).toBe(true);
+    await createEmitter({ redis, realm, epochGraceMs: 0 }).emit({ rooms: [roomOf.user(user)] }, 'app:n', { n: 1 });
+    await eventually(() => second.received.length === 1);
+    await eventually(() => a.transport.reader.position >= (second.received[0]?.position ?? ''), { what: 'the gate to hold the order to go' });
+    gate.pass = Promise.resolve();
+    resolve(undefined);
+    await eventually(() => first.disconnects.length > 0 && first.socket.connected, { timeoutMs: 10_000, what: 'the first to be back' });
+    expect(first.disconnects).not.toContain('io server disconnect');
+    first.close();
+    second.close();
+  });
 });

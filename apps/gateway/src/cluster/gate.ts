@@ -9,6 +9,8 @@ export interface Targeted {
   opts: { rooms: string[]; except: string[] };
   packet?: { data: [event: string, payload: object] };
   rooms?: string[];
+  /** Of a disconnect: the client is meant to come again. */
+  cut?: boolean;
 }
 
 export interface KeptEntry {

@@ -168,8 +168,9 @@ export class SocketFence {
         this.#options.at(id, () => { for (const room of data.rooms ?? []) void socket.leave(room); });
         return;
       default:
-        // Disconnected while it connected.
-        socket.disconnect(true);
+        // Cut off, because another connection continues its session: its client comes again. Else disconnected while it connected.
+        if (data.cut) this.#close([socket]);
+        else socket.disconnect(true);
     }
   }
 
