@@ -20,6 +20,6 @@ it.each(seeds.flatMap((seed) => [{ seed, processes: false }, { seed, processes: 
   const wrong = verdicts.filter(({ report }) => JSON.stringify(report) !== JSON.stringify(flawlessJourney));
   expect(wrong, `seed ${seed}: ${JSON.stringify({ told, wrong })}`).toEqual([]);
   const resumes = verdicts.flatMap(({ recovered }) => recovered.slice(1));
-  expect(resumes.length).toBeGreaterThan(50);
+  expect(resumes.length).toBeGreaterThan(10);
   expect(resumes.filter((recovered) => !recovered)).toEqual([]);
 }, 180_000);
