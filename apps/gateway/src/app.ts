@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createVerifier } from '@skirmish/auth';
 import { createDatabase, createMailbox, loadPlayer } from '@skirmish/database';
 import { createHealth, createMetrics, createShutdown, type Health, type InternalServer, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import { type IncarnationId, namespaceOf, type RealmId, realmIdSchema, socketsPerUserMax } from '@skirmish/protocol';
@@ -14,6 +13,7 @@ import { createOverload, type LoadFigures, ownFigures } from './connection/overl
 import { PlayerCache } from './connection/player-cache.ts';
 import { adapterFor } from './connection/redis-adapter.ts';
 import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
+import { createConfiguredVerifier } from './connection/verifier.ts';
 import { createHttpServer, createSocketServer } from './connection/server.ts';
 import { TokenBuckets } from './connection/token-buckets.ts';
 import type { GatewayContext } from './context.ts';
@@ -133,7 +133,7 @@ function createContext({ config, logger, metrics: registry, health, load, realms
     health,
     database,
     mailbox: createMailbox(database),
-    verifier: createVerifier({ secret: config.jwtSecret, issuer: config.jwtIssuer, audience: config.jwtAudience, serviceAudience: config.jwtServiceAudience }),
+    verifier: createConfiguredVerifier(config, { logger, metrics: registry }),
     players: new PlayerCache({ load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }) }),
     buckets: new TokenBuckets(config.rateLimitScale),
     connecting: { count: 0 },

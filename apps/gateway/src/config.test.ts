@@ -35,6 +35,12 @@ describe('the configuration of a gateway', () => {
 
   it('has no default secret outside of development', () => {
     expect(() => config.parse({ ...enough, JWT_SECRET: undefined })).toThrow('JWT_SECRET');
-    expect(config.parse({ NODE_ENV: 'development' }).jwtSecret.length).toBeGreaterThanOrEqual(32);
+    expect(config.parse({ NODE_ENV: 'development' }).jwtSecret?.length).toBeGreaterThanOrEqual(32);
+  });
+
+  it('takes a key set instead of a secret, or both', () => {
+    const url = 'https://id.example.com/keys';
+    expect(config.parse({ ...enough, JWT_SECRET: undefined, JWT_JWKS_URL: url })).toMatchObject({ jwtSecret: undefined, jwtJwksUrl: url });
+    expect(config.parse({ ...enough, JWT_JWKS_URL: url }).jwtSecret).toBe(enough.JWT_SECRET);
   });
 });

@@ -68,6 +68,7 @@ export const config = defineConfig({
   jwtIssuer: variables.jwtIssuer,
   jwtAudience: variables.jwtAudience,
   jwtServiceAudience: variables.jwtServiceAudience,
+  jwtAgeSecondsMax: variables.jwtAgeSecondsMax,
   rateLimitScale: decimal('RATE_LIMIT_SCALE', { description: 'Multiplies every limit of events and frames', min: 0.01, max: 10_000, default: 1 }),
   pingIntervalMs: integer('PING_INTERVAL_MS', { description: 'Time between two heartbeats of a connection, milliseconds', min: 500, max: 300_000, default: 25_000 }),
   pingTimeoutMs: integer('PING_TIMEOUT_MS', { description: 'Time for the answer to a heartbeat, milliseconds', min: 200, max: 300_000, default: 20_000 }),
@@ -99,6 +100,13 @@ export const config = defineConfig({
   drainDelayMs: integer('DRAIN_DELAY_MS', { description: 'Time from the announcement of a stop to the first closed connection, so that load balancers forget this gateway, milliseconds', min: 0, max: 60_000, default: 0 }),
   drainTimeoutMs: integer('DRAIN_TIMEOUT_MS', { description: 'Time over which the connections are closed on a stop, milliseconds', min: 0, max: 300_000, default: 4_000 }),
 }, [
+  {
+    keys: ['jwtSecret', 'jwtJwksUrl'],
+    check: ({ jwtSecret, jwtJwksUrl }) =>
+      jwtSecret === undefined && jwtJwksUrl === undefined
+        ? 'Neither JWT_SECRET nor JWT_JWKS_URL is set. Set JWT_SECRET to 32 bytes or more, for example the output of: openssl rand -base64 48; or JWT_JWKS_URL to the key set of your issuer.'
+        : null,
+  },
   {
     keys: ['internalAddress'],
     check: ({ internalAddress }) =>

@@ -1,7 +1,8 @@
 import { Rejection, type CharacterId, type RealmId, type UserId } from '@skirmish/protocol';
-import { errors, jwtVerify, type JWTVerifyResult } from 'jose';
+import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyResult } from 'jose';
 import * as v from 'valibot';
 import { claimsSchema, privilegedRoles, type Claims, type Role } from './claims.ts';
+import { algorithmsOfKeys, type KeyAlgorithm, type KeySet, type VerifyingKey } from './key-set.ts';
 import { algorithm, signingKey } from './signing-key.ts';
 import { isOfKind, type TokenKind } from './token-kind.ts';
 
@@ -19,8 +20,10 @@ export interface Identity {
 }
 
 export interface VerifierOptions {
-  /** At least 32 UTF-8 bytes, else a RangeError at once. */
-  readonly secret: string;
+  /** For HS256: at least 32 UTF-8 bytes, else a RangeError at once. Without one, and without `keys`, a RangeError as well. */
+  readonly secret?: string | undefined;
+  /** For ES256, EdDSA and RS256; beside a secret while a studio moves from one to the other. */
+  readonly keys?: KeySet | undefined;
   /** Checked where given. */
   readonly issuer?: string | undefined;
   /** Audience of players and moderators; checked where given. */
@@ -29,13 +32,16 @@ export interface VerifierOptions {
   readonly serviceAudience?: string | undefined;
   /** How far the clocks of issuer and gateway may differ; default 5. */
   readonly clockToleranceSeconds?: number;
+  /** Oldest access token that is taken, by its `iat`, however late it expires; default 7 days. */
+  readonly ageSecondsMax?: number;
   readonly now?: () => number;
 }
 
 export interface Verifier {
   /**
    * Who an access token speaks for. Throws a Rejection: `auth/missing` without a token, `auth/malformed` when it is no JWT or
-   * longer than 8 kB, `auth/expired` when it was good once, `auth/invalid` for everything else. Never logs or quotes the token.
+   * longer than 8 kB, `auth/expired` when it was good once, `server/unavailable` when the issuer's keys cannot be had, `auth/invalid` for
+   * everything else. Never logs or quotes the token.
    */
   verify(token: unknown): Promise<Identity>;
   /** The same for a refresh token; neither kind is taken for the other. */
@@ -48,19 +54,32 @@ export const tokenLengthMax = 8_192;
 const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const requiredClaims = ['sub', 'iat', 'exp'];
 
-/** Verifies HS256 tokens against one secret; the algorithm is fixed here and never taken from a token. */
+/**
+ * Verifies tokens of a shared secret (HS256), of an issuer's key set (ES256, EdDSA, RS256), or of both. The algorithm of a token only says
+ * which of our keys it is held against: a key is used with the algorithm of its own type, and nothing else in the header is followed.
+ */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { clockToleranceSeconds = 5, now = Date.now, ...expected } = options;
-  const key = signingKey(options.secret);
+  const { clockToleranceSeconds = 5, ageSecondsMax = 604_800, now = Date.now, keys, ...expected } = options;
+  const secret = options.secret === undefined ? null : signingKey(options.secret);
+  if (!secret && !keys) throw new RangeError('a verifier needs a secret or a key set');
+
+  async function candidates(token: string): Promise<{ algorithm: string; keys: readonly (VerifyingKey | NonNullable<typeof secret>)[] }> {
+    const { alg, kid } = headerOf(token);
+    if (alg === algorithm && secret) return { algorithm, keys: [secret] };
+    const known = algorithmsOfKeys.find((each) => each === (alg === 'Ed25519' ? 'EdDSA' : alg));
+    if (!known || !keys) throw new Rejection('auth/invalid');
+    return { algorithm: alg ?? '', keys: await keys.keysFor({ kid, algorithm: known satisfies KeyAlgorithm }) };
+  }
 
   async function identify(token: unknown, kind: TokenKind): Promise<Identity> {
     const text = wellFormed(token);
     const nowMs = now();
-    const result = await check(() =>
+    const result = await firstThatFits(await candidates(text), (key, algorithms) =>
       jwtVerify(text, key, {
-        algorithms: [algorithm],
+        algorithms,
         requiredClaims,
         clockTolerance: clockToleranceSeconds,
+        ...(kind === 'access' ? { maxTokenAge: ageSecondsMax } : {}),
         currentDate: new Date(nowMs),
         ...(expected.issuer === undefined ? {} : { issuer: expected.issuer }),
       }),
@@ -82,16 +101,36 @@ function wellFormed(token: unknown): string {
   return token;
 }
 
-async function check(verify: () => Promise<JWTVerifyResult>): Promise<JWTVerifyResult> {
+function headerOf(token: string): { alg?: string | undefined; kid?: string | undefined } {
   try {
-    return await verify();
+    const { alg, kid } = decodeProtectedHeader(token);
+    if (kid !== undefined && (typeof kid !== 'string' || kid.length > 256)) throw new Rejection('auth/invalid');
+    return { alg, kid };
   } catch (error) {
-    // The error of jose holds the claims, so it does not travel on as a cause.
-    if (error instanceof errors.JWTExpired) throw new Rejection('auth/expired');
-    if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) throw new Rejection('auth/malformed');
-    if (error instanceof errors.JOSEError) throw new Rejection('auth/invalid');
-    throw error;
+    throw error instanceof Rejection ? error : new Rejection('auth/malformed');
   }
+}
+
+type Verify<Key> = (key: Key, algorithms: string[]) => Promise<JWTVerifyResult>;
+
+/** A token that names no key is held against each of its algorithm; the signature decides, every other verdict is final. */
+async function firstThatFits<Key>({ algorithm: only, keys }: { algorithm: string; keys: readonly Key[] }, verify: Verify<Key>): Promise<JWTVerifyResult> {
+  for (const key of keys) {
+    try {
+      return await verify(key, [only]);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw rejectionOf(error);
+    }
+  }
+  throw new Rejection('auth/invalid');
+}
+
+/** The error of jose holds the claims, so it does not travel on as a cause. */
+function rejectionOf(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) return new Rejection('auth/expired');
+  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) return new Rejection('auth/malformed');
+  if (error instanceof errors.JOSEError) return new Rejection('auth/invalid');
+  return error;
 }
 
 function readClaims({ payload }: JWTVerifyResult): Claims {

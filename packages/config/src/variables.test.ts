@@ -40,6 +40,7 @@ describe('variables', () => {
       jwtIssuer: undefined,
       jwtAudience: undefined,
       jwtServiceAudience: 'skirmish-service',
+      jwtAgeSecondsMax: 604_800,
     });
   });
 
@@ -48,7 +49,7 @@ describe('variables', () => {
   });
 
   it('have no secret and no address by default in production', () => {
-    expect(wrongNames({})).toEqual(['REDIS_URL', 'DATABASE_URL', 'JWT_SECRET']);
+    expect(wrongNames({})).toEqual(['REDIS_URL', 'DATABASE_URL']);
   });
 
   it.each([
@@ -64,9 +65,17 @@ describe('variables', () => {
     ['INTERNAL_PORT', '65536'],
     ['JWT_SECRET', 's'.repeat(31)],
     ['JWT_SECRET', `${'s'.repeat(40)}\n`],
-    ['JWT_JWKS_URL', 'https://issuer.example/keys'],
+    ['JWT_JWKS_URL', 'http://issuer.example/keys'],
+    ['JWT_JWKS_URL', 'https://user:word@issuer.example/keys'],
+    ['JWT_JWKS_URL', 'http://127.0.0.1.example.com/keys'],
+    ['JWT_JWKS_URL', 'file:///keys'],
+    ['JWT_AGE_SECONDS_MAX', '59'],
   ])('%s=%s is a mistake', (name, value) => {
     expect(wrongNames({ ...good, [name]: value })).toEqual([name]);
+  });
+
+  it.each(['https://issuer.example/keys?v=1', 'http://127.0.0.1:9000/keys', 'http://localhost/keys', 'http://[::1]:1/keys'])('take %s as the address of a key set', (url) => {
+    expect(wrongNames({ ...good, JWT_JWKS_URL: url })).toEqual([]);
   });
 
   it('measure the secret in bytes', () => {

@@ -9,10 +9,16 @@ const strongSecret = v.pipe(
   v.check((secret) => secret === secret.trim() && Buffer.byteLength(secret) >= secretBytesMin),
 );
 
-/** Not served yet: a key set that is configured and then ignored would be worse than a refusal at start. */
-const unserved = v.pipe(
+/** Over plain http whoever sits between could choose the keys; on a loopback address nobody does. */
+const trustedUrl = v.pipe(
   v.string(),
-  v.check(() => false),
+  v.maxLength(2_000),
+  v.check((text) => {
+    if (!URL.canParse(text)) return false;
+    const { protocol, hostname, username, password, hash } = new URL(text);
+    const isLoopback = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+    return (protocol === 'https:' || (protocol === 'http:' && isLoopback)) && username === '' && password === '' && hash === '';
+  }),
 );
 
 /** The variables that several processes have, spelled and documented once. */
@@ -83,20 +89,24 @@ export const variables = {
     default: 20,
   }),
   laneLockMs: milliseconds('LANE_LOCK_MS', 'After the death of a worker its lanes go on within this time and a second', [500, 3_000, 60_000]),
-  jwtSecret: variable('JWT_SECRET', {
-    description: 'Key with which tokens are signed (HS256)',
-    schema: strongSecret,
-    expects: `${secretBytesMin} bytes or more without white space around them, for example the output of: openssl rand -base64 48`,
-    secret: true,
-    developmentDefault: 'development-only-secret-of-skirmish-0123456789',
-  }),
-  jwtJwksUrl: optional(
-    variable('JWT_JWKS_URL', {
-      description: 'Key set of an issuer with asymmetric keys; not served by this version, which refuses to start when it is set',
-      schema: unserved,
-      expects: 'nothing, since key sets are not served by this version, and JWT_SECRET to the key of your issuer',
+  jwtSecret: optional(
+    variable('JWT_SECRET', {
+      description: 'Key with which tokens are signed (HS256); or JWT_JWKS_URL, or both during a migration',
+      schema: strongSecret,
+      expects: `${secretBytesMin} bytes or more without white space around them, for example the output of: openssl rand -base64 48`,
+      secret: true,
+      developmentDefault: 'development-only-secret-of-skirmish-0123456789',
     }),
   ),
+  jwtJwksUrl: optional(
+    variable('JWT_JWKS_URL', {
+      description: 'Key set of the issuer (ES256, EdDSA, RS256), fetched when first needed and kept for a day while it is away',
+      schema: trustedUrl,
+      expects: 'an https address (http only on a loopback address), without a user, a password or a fragment',
+      example: 'https://id.example.com/.well-known/jwks.json',
+    }),
+  ),
+  jwtAgeSecondsMax: integer('JWT_AGE_SECONDS_MAX', { description: 'Oldest token that is taken, by its iat, seconds', min: 60, max: 31_536_000, default: 604_800 }),
   jwtIssuer: optional(text('JWT_ISSUER', { description: 'Claim iss that tokens must carry; not checked when not set' })),
   jwtAudience: optional(text('JWT_AUDIENCE', { description: 'Claim aud that tokens of players must carry; not checked when not set' })),
   jwtServiceAudience: text('JWT_SERVICE_AUDIENCE', {

@@ -1,6 +1,6 @@
 import { roles, signRefreshToken, signToken, type Role, type Verifier } from '@skirmish/auth';
 import { type Database, ensureDevelopmentUser } from '@skirmish/database';
-import { type UserId, userIdSchema } from '@skirmish/protocol';
+import { Rejection, type UserId, userIdSchema } from '@skirmish/protocol';
 import { json, Router } from 'express';
 import * as v from 'valibot';
 import type { GatewayConfig } from '../config.ts';
@@ -43,6 +43,7 @@ export function createDevTokens({ config, database, verifier }: DevTokenParts): 
 
 async function issue(config: GatewayConfig, claims: { userId: UserId; roles: readonly Role[] | undefined; ttlSeconds: number }): Promise<object> {
   const { jwtSecret: secret, jwtIssuer: issuer, jwtAudience: audience, jwtServiceAudience: serviceAudience } = config;
+  if (secret === undefined) throw new Rejection('http/not-found');
   const options = { secret, issuer, audience, serviceAudience, ...claims };
   const { token, expiresAtMs } = await signToken(options);
   const refresh = await signRefreshToken({ ...options, ttlSeconds: refreshTtlSeconds });
