@@ -16,6 +16,7 @@ import { serveRealm, type ServedRealm } from './connection/serve-realm.ts';
 import { createConfiguredVerifier } from './connection/verifier.ts';
 import { createHttpServer, createSocketServer } from './connection/server.ts';
 import { TokenBuckets } from './connection/token-buckets.ts';
+import { TokenLife } from './connection/token-life.ts';
 import type { GatewayContext } from './context.ts';
 import { Forwarding } from './forwarding/forwarding.ts';
 import { createExpressApp } from './http/express-app.ts';
@@ -92,6 +93,7 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   for (const transport of transports) realms.push(await serveRealm({ gateway, io, realm: transport.realm, transport, table }));
   await listen(http, config);
   gateway.overload.start();
+  gateway.tokens.start();
   running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
   logger.info({ publicPort: portOf(http), internalPort: internal.port, realms: config.realms }, 'gateway is ready');
 
@@ -136,6 +138,7 @@ function createContext({ config, logger, metrics: registry, health, load, realms
     verifier: createConfiguredVerifier(config, { logger, metrics: registry }),
     players: new PlayerCache({ load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }) }),
     buckets: new TokenBuckets(config.rateLimitScale),
+    tokens: new TokenLife({ warnMs: config.tokenWarnMs, graceMs: config.tokenGraceMs, report: metrics.report }),
     connecting: { count: 0 },
     overload: createOverload({ config, metrics, health, load, realms }),
   };

@@ -69,6 +69,8 @@ export const config = defineConfig({
   jwtAudience: variables.jwtAudience,
   jwtServiceAudience: variables.jwtServiceAudience,
   jwtAgeSecondsMax: variables.jwtAgeSecondsMax,
+  tokenWarnMs: integer('TOKEN_WARN_MS', { description: 'How long before the end of its token a client is told, milliseconds', min: 0, max: 3_600_000, default: 60_000 }),
+  tokenGraceMs: integer('TOKEN_GRACE_MS', { description: 'How long after the end of its token a connection is closed, milliseconds', min: 0, max: 600_000, default: 5_000 }),
   rateLimitScale: decimal('RATE_LIMIT_SCALE', { description: 'Multiplies every limit of events and frames', min: 0.01, max: 10_000, default: 1 }),
   pingIntervalMs: integer('PING_INTERVAL_MS', { description: 'Time between two heartbeats of a connection, milliseconds', min: 500, max: 300_000, default: 25_000 }),
   pingTimeoutMs: integer('PING_TIMEOUT_MS', { description: 'Time for the answer to a heartbeat, milliseconds', min: 200, max: 300_000, default: 20_000 }),

@@ -12,6 +12,7 @@ import type { PlayerCache } from './connection/player-cache.ts';
 import type { RealmNamespace, Session } from './connection/session.ts';
 import type { Sessions } from './connection/sessions.ts';
 import type { TokenBuckets } from './connection/token-buckets.ts';
+import type { TokenLife } from './connection/token-life.ts';
 import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { RoomService } from './room/room-service.ts';
@@ -28,6 +29,7 @@ export interface GatewayContext {
   readonly verifier: Verifier;
   readonly players: PlayerCache;
   readonly buckets: TokenBuckets;
+  readonly tokens: TokenLife;
   readonly connecting: { count: number };
   readonly overload: Overload;
 }

@@ -18,7 +18,7 @@ export interface Running {
 }
 
 /** The names and limits of an ordered stop; with the defaults it ends within 10 s. The order and its reasons: connection/README.md. */
-export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload }: GatewayContext, running: Running): void {
+export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload, tokens }: GatewayContext, running: Running): void {
   const { realms, transports } = running;
   const { drainDelayMs: delayMs, drainTimeoutMs: spreadMs } = config;
   const drain = new Drain(realms, { delayMs, spreadMs });
@@ -32,6 +32,7 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
   shutdown.step('stop the timers', 100, () => {
     clearInterval(running.sweepTimer);
     overload.stop();
+    tokens.stop();
     for (const { zones } of realms) zones.stop();
   });
   shutdown.step('leave the cluster', 1_500, async () => {

@@ -23,6 +23,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
   function depart(this: SocketWithAuth, reason: string): void {
     const session = realm.sessions.remove(this.id);
     if (!session) return;
+    realm.gateway.tokens.forget(session);
     const claimant = claimantOf(session);
     if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
     realm.transport.disconnected(this.id, isResumable(reason));
@@ -39,6 +40,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
       return;
     }
     realm.sessions.add(session);
+    realm.gateway.tokens.follow(session);
     realm.gateway.overload.slow.follow(socket);
     // What it missed comes at once; it is judged as a reader when it has had time for that.
     if (socket.recovered) realm.gateway.overload.slow.exempt(socket.id, replayMsMax);

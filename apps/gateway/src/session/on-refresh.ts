@@ -7,5 +7,6 @@ export async function onRefresh({ realm, session }: Call, { token }: ClientPaylo
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, identity.expiresAtMs);
+  realm.gateway.tokens.follow(session);
   return { tokenExpiresAtMs: session.tokenExpiresAtMs };
 }

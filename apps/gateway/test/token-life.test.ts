@@ -1,0 +1,76 @@
+import { signToken } from '@skirmish/auth';
+import { eventually } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Client, clientOf, connected, secret, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
+
+let world: TestWorld;
+let gateway: TestGateway;
+beforeAll(async () => {
+  world = await startWorld();
+  gateway = await startGateway(world, { TOKEN_WARN_MS: '2000', TOKEN_GRACE_MS: '500' });
+});
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+const tokenOf = async (userId: string, ttlSeconds: number): Promise<{ token: string; expiresAtMs: number }> => signToken({ secret, userId, ttlSeconds });
+
+/** When each event came, in milliseconds after the end of the token. */
+function watch(client: Client, expiresAtMs: number): { event: string; afterMs: number }[] {
+  const seen: { event: string; afterMs: number }[] = [];
+  client.socket.onAny((event: string) => void seen.push({ event, afterMs: Date.now() - expiresAtMs }));
+  return seen;
+}
+
+describe('the life of a token', () => {
+  it('[SES4] a client is told before its token ends, and closed at the end and the grace; the transport closes, so it may come again', async () => {
+    const { token, expiresAtMs } = await tokenOf('p1', 3);
+    using client = clientOf(gateway, { token });
+    const seen = watch(client, expiresAtMs);
+    const reasons: string[] = [];
+    client.socket.on('disconnect', (reason) => void reasons.push(reason));
+    await connected(client);
+    await eventually(() => reasons.length > 0, { timeoutMs: 20_000 });
+    const life = seen.filter(({ event }) => event === 'session:expiring' || event === 'session:closed');
+    expect(life.map(({ event }) => event)).toEqual(['session:expiring', 'session:closed']);
+    expect(life[0]?.afterMs).toBeLessThan(0);
+    expect(life[1]?.afterMs).toBeGreaterThanOrEqual(500);
+    expect(client.payloads('session:expiring')).toEqual([{ expiresAtMs }]);
+    expect(client.payloads('session:closed')).toMatchObject([{ code: 'auth/expired' }]);
+    expect(reasons).toEqual(['transport close']);
+  });
+
+  it('[SES3] a refresh prolongs the connection, and warns again before the new end', async () => {
+    const { token } = await tokenOf('p2', 3);
+    using client = clientOf(gateway, { token });
+    await connected(client);
+    await client.hears('session:expiring');
+    const fresh = await tokenOf('p2', 8);
+    expect(await client.ask('session:refresh', { token: fresh.token })).toEqual({ ok: true, data: { tokenExpiresAtMs: fresh.expiresAtMs } });
+    await eventually(() => client.payloads('session:expiring').length === 2, { timeoutMs: 20_000 });
+    expect(client.payloads('session:expiring')[1]).toEqual({ expiresAtMs: fresh.expiresAtMs });
+    expect(client.payloads('session:closed')).toEqual([]);
+  });
+
+  it('a client whose auth function brings a fresh token comes back and continues its session', async () => {
+    const first = await tokenOf('p3', 3);
+    using client = clientOf(gateway, { token: first.token }, { reconnection: true });
+    await connected(client);
+    client.socket.auth = { token: (await tokenOf('p3', 600)).token };
+    await eventually(() => client.payloads('session:welcome').length === 2, { timeoutMs: 20_000 });
+    expect(client.socket.recovered).toBe(true);
+    expect(client.payloads('session:reload')).toEqual([]);
+  });
+
+  it('one that brings the old token is told so, once and for all', async () => {
+    const { token } = await tokenOf('p4', 3);
+    using client = clientOf(gateway, { token }, { reconnection: true });
+    const errors: string[] = [];
+    client.socket.on('connect_error', (error: Error & { data?: { code: string } }) => void errors.push(error.data?.code ?? error.message));
+    await connected(client);
+    await eventually(() => errors.length > 0, { timeoutMs: 20_000 });
+    expect(errors).toEqual(['auth/expired']);
+    expect(client.socket.active).toBe(false);
+  });
+});
