@@ -51,7 +51,7 @@ describe('pressure', () => {
     expect(pressure.isHigh).toBe(true);
     look();
     expect(pressure.isHigh).toBe(false);
-    expect(told).toEqual(['heap true', 'heap false']);
+    expect(told.filter((each) => each !== 'collect')).toEqual(['heap true', 'heap false']);
   });
 });
 
