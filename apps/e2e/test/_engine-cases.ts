@@ -1,6 +1,6 @@
 import { eventually, timePasses } from '@skirmish/testing';
 import type { Case } from './_conformance-case.ts';
-import { enteredSid, isAlive, pollOf, shown, sidOf } from './_engine-request.ts';
+import { endOf, isAlive, pollOf, shown, sidOf } from './_engine-request.ts';
 import { openPolling, pollingPath, RawWebSocket, separator, webSocketPath } from './_raw-client.ts';
 import { openPost } from './_raw-request.ts';
 
@@ -83,38 +83,24 @@ export const engineCases: Case[] = [
     },
   },
   {
-    name: 'a poll that the client gives up ends the session at once, not only when the server has something to say',
-    expected: { after: [gone, gone, gone, gone, gone, gone], most: 'at once' },
-    run: async (target) => {
-      const giveUp = async (): Promise<{ after: string; tookMs: number }> => {
-        const sid = await enteredSid(target);
-        for (let answer: unknown = {}; answer !== null;) {
-          const giving = new AbortController();
-          const poll = pollOf(target, sid, { signal: giving.signal }).catch(() => null);
-          await timePasses(150, 'the poll arrives and is parked, or answered');
-          giving.abort();
-          answer = await poll;
-        }
-        const startedAtMs = performance.now();
-        const after = await eventually(async () => ((await isAlive(target, sid)) === gone ? gone : ''), { timeoutMs: 10_000, what: 'the end of the session' });
-        return { after, tookMs: performance.now() - startedAtMs };
-      };
-      // Several, since some reach their gateway directly even through a load balancer, and a busy machine may hold up one.
-      const ends = await Promise.all([1, 2, 3, 4, 5, 6].map(giveUp));
-      const middleMs = ends.map(({ tookMs }) => tookMs).sort((one, other) => one - other)[3] ?? Infinity;
-      return { after: ends.map(({ after }) => after), most: middleMs < target.pingIntervalMs / 2 ? 'at once' : `after ${Math.round(middleMs)} ms` };
-    },
+    name: 'a poll that the client gives up ends the session at once, not only at the next heartbeat',
+    expected: 'gone at once',
+    run: (target) => endOf(target, async (sid) => {
+      const giving = new AbortController();
+      const poll = pollOf(target, sid, { signal: giving.signal }).catch(() => null);
+      await timePasses(150, 'the poll arrives and is parked');
+      giving.abort();
+      await poll;
+    }),
   },
   {
-    name: 'a post that the client breaks off ends the session',
-    expected: { after: gone },
-    run: async (target) => {
-      const sid = await enteredSid(target);
+    name: 'a post that the client breaks off ends the session at once, not only at the next heartbeat',
+    expected: 'gone at once',
+    run: (target) => endOf(target, async (sid) => {
       const post = await openPost(`${target.url}${pollingPath}&sid=${sid}`, '42');
       await timePasses(150, 'the post arrives and stays open');
       post.destroy();
-      return { after: await eventually(async () => ((await isAlive(target, sid)) === gone ? gone : ''), { timeoutMs: 10_000, what: 'the end of the session' }) };
-    },
+    }),
   },
   {
     name: 'a body over the limit is refused, and a frame over the limit closes the WebSocket',

@@ -43,7 +43,6 @@ function anyTame(chance: Chance, namespace: string): Packet[] {
       const odd = noPlaceholder.test(fields) || !isJson(`{${fields}}`) || fields === '' ? '"kind":1' : fields;
       return [text('51-', `${idOf(chance)}["party:data",{${odd},"bytes":${placeholder}}]`), chance.bytes(chance.pick([0, 1, 64, 2_000]))];
     }],
-    [2, () => ['3']],
     [1, () => ['6']],
   ])();
 }
@@ -72,6 +71,7 @@ export function wild(chance: Chance, namespace: string): Packet[] {
     [1, () => [`44${namespace},${anyJson(chance)}`]],
     [1, () => [`42${namespace},["${chance.pick(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])}",{}]`]],
     [2, () => [chance.pick(['', '0', '0{}', '1', '2', '2probe', '3probe', '5', '7', '8', '9', 'b', 'b====', 'bAAAA', '\u0000', '\u001e', '4', '42', '43', '45', '450-', '451-', '4\u001e4'])]],
+    [1, () => Array.from({ length: 1 + chance.below(8) }, () => chance.pick(['3', '6']))],
     [1, () => [`451-${namespace},["party:data",${nested('[', ']', 25_000)}]`, chance.bytes(4)]],
     [1, () => [`42${namespace},["${'y'.repeat(chance.pick([60_000, 65_000, 70_000]))}"]`]],
   ])();
