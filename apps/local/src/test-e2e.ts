@@ -1,7 +1,7 @@
 import { hostTools } from './stages/host-tools-stage.ts';
 import { runCommand } from './stages/run-command.ts';
-import { processTests } from './stages/test-stages.ts';
+import { longPackageTests, processTests } from './stages/test-stages.ts';
 
 const flags = { long: { default: false, description: 'with the tests of apps/e2e/test/long, which take minutes each' } };
 
-await runCommand('npm run test:e2e', flags, ({ long }) => [hostTools, processTests({ withLong: long })]);
+await runCommand('npm run test:e2e', flags, ({ long }) => [hostTools, processTests({ withLong: long }), ...(long ? [longPackageTests] : [])]);

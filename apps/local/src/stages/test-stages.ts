@@ -22,3 +22,10 @@ export const processTests = (options: Partial<TestSelection> & { withLong?: bool
   const { withLong = false, ...rest } = options;
   return tests('tests of several processes', { paths: ['apps/e2e/test/'], exclude: [...architecture, ...(withLong ? [] : [long])], serial: true, ...rest });
 };
+
+/** The long forms of tests of one package. */
+export const longPackageTests: Stage = tests('long forms', {
+  paths: ['apps/gateway/test/churn.test.ts', 'apps/gateway/test/resume-histories.test.ts'],
+  env: { CHURN_SOCKETS: '500', HISTORIES: '1000' },
+  serial: true,
+});

@@ -10,6 +10,8 @@ export interface TestSelection {
   exclude?: readonly string[];
   /** One file at a time, for tests that measure time or fill the machine with processes. */
   serial?: boolean;
+  /** For tests that have a long form. */
+  env?: Readonly<Record<string, string>>;
   /** Where the test processes and their children write what V8 counted. */
   coverageDirectory?: string;
 }
@@ -24,7 +26,7 @@ interface JsonReport {
 /** A stage that runs test files. A run that fails without a failed test (an unhandled rejection, a broken file) counts as one failure. */
 export const tests = (name: string, selection: TestSelection): Stage => ({ name, run: (stop) => runTests(selection, stop) });
 
-async function runTests({ paths, exclude = [], serial = false, coverageDirectory }: TestSelection, stop: AbortSignal): Promise<Count> {
+async function runTests({ paths, exclude = [], serial = false, env = {}, coverageDirectory }: TestSelection, stop: AbortSignal): Promise<Count> {
   const directory = await mkdtemp(join(tmpdir(), 'skirmish-tests-'));
   const reportFile = join(directory, 'report.json');
   try {
@@ -33,7 +35,7 @@ async function runTests({ paths, exclude = [], serial = false, coverageDirectory
         'run', ...paths, ...exclude.flatMap((pattern) => ['--exclude', pattern]), ...(serial ? ['--no-file-parallelism'] : []),
         '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`,
       ],
-      env: coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory },
+      env: { ...env, ...(coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory }) },
       stop,
     });
     return countOf(await readReport(reportFile), exitCode);
