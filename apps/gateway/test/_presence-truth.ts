@@ -28,7 +28,7 @@ export interface Truth {
 }
 
 /** Keys that stand as long as the realm does. */
-const standing = (realm: RealmId): string[] => [keysOf(realm).clock, keysOf(realm).epoch, `${keysOf(realm).prefix}floors`];
+const standing = (realm: RealmId): string[] => [keysOf(realm).clock, keysOf(realm).epoch, keysOf(realm).backendEvents, `${keysOf(realm).prefix}floors`];
 
 export const roomsOfSocket = ({ userId, rooms }: TrueSocket): RoomName[] => [roomOf.realm, roomOf.user(userId), ...rooms];
 
