@@ -4,4 +4,4 @@ import { longPackageTests, processTests } from './stages/test-stages.ts';
 
 const flags = { long: { default: false, description: 'with the tests of apps/e2e/test/long, which take minutes each' } };
 
-await runCommand('npm run test:e2e', flags, ({ long }) => [hostTools, processTests({ withLong: long }), ...(long ? [longPackageTests] : [])]);
+await runCommand('npm run test:e2e', flags, ({ long }) => [hostTools, processTests({ withSlow: true, withLong: long }), ...(long ? [longPackageTests] : [])]);

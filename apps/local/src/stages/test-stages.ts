@@ -3,6 +3,8 @@ import type { Stage } from './stage.ts';
 
 const architecture = ['apps/e2e/test/architecture.test.ts', 'apps/e2e/test/wire-names.test.ts'];
 const long = 'apps/e2e/test/long/**';
+/** Tests of several processes that take a minute each: `npm run test:e2e` has them. */
+const slow = ['redis-outages', 'redis-silence', 'resume-chaos', 'resume-cost', 'rolling-restart', 'server-api', 'transport', 'lanes', 'ghosts', 'fuzz'].map((name) => `apps/e2e/test/${name}.test.ts`);
 
 /** Storeys, circles, layout and documents. */
 export const arrows = (options: Partial<TestSelection> = {}): Stage => tests('arrows', { paths: [...architecture, 'apps/e2e/src/'], ...options });
@@ -17,10 +19,11 @@ export const packageTests = (options: Partial<TestSelection> = {}): Stage =>
 /** The gateway alone: its rules, and one process with its sockets. */
 export const socketTests: Stage = tests('gateway', { paths: ['apps/gateway/'] });
 
-/** Tests of several processes: the files of apps/e2e/test; `long` adds those of apps/e2e/test/long. */
-export const processTests = (options: Partial<TestSelection> & { withLong?: boolean } = {}): Stage => {
-  const { withLong = false, ...rest } = options;
-  return tests('tests of several processes', { paths: ['apps/e2e/test/'], exclude: [...architecture, ...(withLong ? [] : [long])], serial: true, ...rest });
+/** Tests of several processes: the quick files of apps/e2e/test; `slow` adds those that take a minute, `long` those of apps/e2e/test/long. */
+export const processTests = (options: Partial<TestSelection> & { withSlow?: boolean; withLong?: boolean } = {}): Stage => {
+  const { withSlow = false, withLong = false, ...rest } = options;
+  const left = [...(withSlow || withLong ? [] : slow), ...(withLong ? [] : [long])];
+  return tests('tests of several processes', { paths: ['apps/e2e/test/'], exclude: [...architecture, ...left], serial: true, ...rest });
 };
 
 /** The long forms of tests of one package. */
