@@ -54,6 +54,18 @@ describe('the Origin of a handshake', () => {
     expect(JSON.parse(body)).toMatchObject({ code: 'auth/origin', retry: 'never' });
   });
 
+  it('that is not listed leaves no connection behind, though its client keeps its side open', async () => {
+    const socket = connect({ port: Number(new URL(gateway.url).port), host: '127.0.0.1', allowHalfOpen: true });
+    const lost = new Promise<string>((resolve) => { socket.on('error', ({ code }: NodeJS.ErrnoException) => { resolve(code ?? ''); }); });
+    const ended = new Promise<void>((resolve) => { socket.on('end', resolve); });
+    socket.resume();
+    socket.write(`GET ${path}websocket HTTP/1.1\r\nHost: game\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: ${evil}\r\n\r\n`);
+    await ended;
+    // Who still listens takes what is written; who is gone resets it.
+    await eventually(() => !socket.writable || !socket.write('x') || socket.destroyed);
+    expect(await lost).toMatch(/^(EPIPE|ECONNRESET)$/);
+  });
+
   it.each([`${listed}.evil.example.com`, 'null', 'http://game.example.com', `${listed}:444`, 'https://GAME.example.com'])('%s is not taken for a listed one', async (origin) => {
     expect((await poll(gateway.url, { origin })).status).toBe(403);
     expect((await upgrade(gateway.url, { Origin: origin })).status).toBe(403);

@@ -105,6 +105,12 @@ describe('what may be sent', () => {
     expect((await audit()).length).toBe(before);
   });
 
+  it('a body of 64 KiB is taken, one byte more is not', async () => {
+    const text = (bytes: number): string => JSON.stringify({ ...asked, to: { user: 'nobody-here' } }).padEnd(bytes, ' ');
+    expect((await call('POST', '/v1/emit', { body: text(65_536) })).status).toBe(202);
+    expect(await call('POST', '/v1/emit', { body: text(65_537) })).toMatchObject({ status: 413, body: { error: { code: 'payload/too-large' } } });
+  });
+
   it('user ids arrive as they are, whatever is in them', async () => {
     const userId = 'auth0|x y/z%25?&#é' as UserId;
     await redis.hset(keysOf(gateway.realm as never).user(userId), 'AbCd', JSON.stringify({ v: 1, gateway: 'g', connectedAtMs: 1, device: 'pc' }));

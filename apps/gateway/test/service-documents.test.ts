@@ -96,6 +96,7 @@ describe('OpenAPI', () => {
 
   it('names refusals of the catalogue only, under their status', () => {
     for (const { operation } of operations) {
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['400', '401', '403', '429', '503']));
       for (const [status, { content }] of Object.entries(operation.responses)) {
         const { properties } = content['application/json'].schema as { properties: { error?: { properties: { code: { enum: string[] } } } } };
         for (const code of properties.error?.properties.code.enum ?? []) {
@@ -119,7 +120,10 @@ describe('AsyncAPI', () => {
     expect(document.asyncapi).toBe('3.0.0');
     expect(named('send').sort()).toEqual([...clientEventNames].sort());
     expect(named('receive').sort()).toEqual([...serverEventNames, 'app:<name>'].sort());
-    for (const { action, reply } of Object.values(document.operations)) expect(reply !== undefined && nameIn(document, reply.messages[0]!) !== undefined).toBe(action === 'send');
+    for (const [key, { action, reply }] of Object.entries(document.operations)) {
+      expect(reply?.messages.map(({ $ref }) => $ref)).toEqual(action === 'send' ? [`#/channels/realm/messages/${key.replace('send.', 'answer.')}`] : undefined);
+      if (reply) expect(nameIn(document, reply.messages[0]!)).toBeDefined();
+    }
   });
 
   it('takes the samples of the contract and refuses wrong ones', async () => {

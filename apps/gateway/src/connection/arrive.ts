@@ -43,7 +43,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     realm.gateway.tokens.follow(session);
     realm.gateway.overload.slow.follow(socket);
     // What it missed comes at once; it is judged as a reader when it has had time for that.
-    if (socket.recovered) realm.gateway.overload.slow.exempt(socket.id, replayMsMax);
+    if (socket.recovered) realm.gateway.overload.slow.exempt(socket.conn, replayMsMax);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);
     Promise.resolve(socket.join([...session.rooms])).catch((err: unknown) => {

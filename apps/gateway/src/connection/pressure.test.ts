@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { eventually } from '@skirmish/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -117,6 +119,33 @@ describe('the use of memory', () => {
     const { heap } = createMemoryUse(rootWith({}))();
     expect(heap).toBeGreaterThan(0);
     expect(heap).toBeLessThan(1);
+  });
+});
+
+describe('a process that is told the size of its old generation', () => {
+  const script = `
+    const { collectGarbage, createMemoryUse } = await import(process.argv[1]);
+    const heap = () => { collectGarbage(); return createMemoryUse('/nowhere')().heap; };
+    const empty = heap();
+    const held = Array.from({ length: 48 }, (_, n) => new Array(131_072).fill(n));
+    const full = heap();
+    held.length = 0;
+    console.log(JSON.stringify([empty, full, heap()]));`;
+  const sharesWith = async (nodeOptions: string, ...options: string[]): Promise<number[]> => {
+    const address = new URL('memory-use.ts', import.meta.url).href;
+    const { stdout } = await promisify(execFile)(process.execPath, [...options, '--input-type=module', '--eval', script, address], { env: { ...process.env, NODE_OPTIONS: nodeOptions } });
+    return JSON.parse(stdout) as number[];
+  };
+
+  it.each([
+    ['an argument', '', ['--max-old-space-size=96']],
+    ['the environment', '--max_old_space_size=96', []],
+    ['both, where the argument counts', '--max-old-space-size=2000', ['--max-old-space-size=96']],
+  ])('by %s sees 48 of 96 MB as half, and them go when they are collected', async (_how, nodeOptions, options) => {
+    const [empty = 1, full = 0, after = 1] = await sharesWith(nodeOptions, ...options);
+    expect(empty).toBeLessThan(0.25);
+    expect(full - empty).toBeCloseTo(0.5, 1);
+    expect(after - empty).toBeCloseTo(0, 1);
   });
 });
 

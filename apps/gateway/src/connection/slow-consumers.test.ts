@@ -152,7 +152,7 @@ describe('the watchdog of slow consumers', () => {
 
   it('exempts a replay from both budgets for its time, not from progress', () => {
     const { slow, conn, told, look, clock } = watching();
-    slow.exempt('a', 5_000);
+    slow.exempt(conn as unknown as EngineSocket, 5_000);
     conn.fill(3_000_000);
     look(10);
     expect(told).toEqual([]);
@@ -160,18 +160,22 @@ describe('the watchdog of slow consumers', () => {
     look();
     expect(told).toEqual(['slow a', 'too-much']);
     const stalled = watching();
-    stalled.slow.exempt('a', 60_000);
+    stalled.slow.exempt(stalled.conn as unknown as EngineSocket, 60_000);
     stalled.conn.fill(3_000_000);
     stalled.look(stalledLooks + 1);
     expect(stalled.told).toEqual(['no-progress']);
   });
 
-  it('names a socket that joins over a slow connection', () => {
-    const { slow, conn, look } = watching();
+  it('names a socket that joins over a slow connection, and frees it with the others', () => {
+    const { slow, conn, told, look } = watching();
     conn.fill(101_000);
     look();
     slow.follow({ id: 'b', conn: conn as unknown as EngineSocket });
     expect([...slow.ids]).toEqual(['a', 'b']);
+    conn.drain();
+    look();
+    expect([...slow.ids]).toEqual([]);
+    expect(told).toEqual(['slow a', 'caught up a', 'caught up b']);
   });
 
   it('forgets a connection that closed by itself', () => {
@@ -182,6 +186,10 @@ describe('the watchdog of slow consumers', () => {
     look();
     expect(slow.ids.size).toBe(0);
     expect(told).toEqual(['slow a']);
+    let looks = 0;
+    Object.defineProperty(conn, 'readyState', { get: () => { looks += 1; return 'closed'; } });
+    look(3);
+    expect(looks).toBe(0);
   });
 
   it('looks at 20,000 connections that have nothing waiting in a moment, and looks at a bounded part of a long queue', () => {

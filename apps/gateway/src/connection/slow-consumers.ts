@@ -42,7 +42,7 @@ export class SlowConsumers {
   readonly #connections = new Set<EngineSocket>();
   readonly #socketIds = new WeakMap<EngineSocket, string[]>();
   readonly #watched = new Map<EngineSocket, Watched>();
-  readonly #exemptUntilMs = new Map<string, number>();
+  readonly #exemptUntilMs = new WeakMap<EngineSocket, number>();
   readonly #ids = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -79,11 +79,11 @@ export class SlowConsumers {
   }
 
   /**
-   * Lets a socket be over both budgets for a time (milliseconds from now), for the replay of a resume. It still has to make
+   * Lets a connection be over both budgets for a time (milliseconds from now), for the replay of a resume. It still has to make
    * progress.
    */
-  exempt(socketId: string, forMs: number): void {
-    this.#exemptUntilMs.set(socketId, this.#now() + forMs);
+  exempt(conn: EngineSocket, forMs: number): void {
+    this.#exemptUntilMs.set(conn, this.#now() + forMs);
   }
 
   /** One look at all connections; the timer calls it. */
@@ -94,7 +94,6 @@ export class SlowConsumers {
       else if (this.#watched.size > 0) this.#forget(conn);
       if (conn.readyState === 'closed') this.#connections.delete(conn);
     }
-    if (this.#exemptUntilMs.size > 0) this.#forgetExemptions();
   }
 
   #judge(conn: EngineSocket, waiting: Waiting): void {
@@ -130,8 +129,7 @@ export class SlowConsumers {
   }
 
   #isExempt(conn: EngineSocket): boolean {
-    if (this.#exemptUntilMs.size === 0) return false;
-    return (this.#socketIds.get(conn) ?? []).some((id) => (this.#exemptUntilMs.get(id) ?? 0) > this.#now());
+    return (this.#exemptUntilMs.get(conn) ?? 0) > this.#now();
   }
 
   #close(conn: EngineSocket, reason: 'too-much' | 'no-progress', { bytes: waitingBytes }: Waiting): void {
@@ -149,11 +147,5 @@ export class SlowConsumers {
     this.#watched.delete(conn);
     if (conn.readyState !== 'closed') return this.#setSlow(conn, watched, false);
     for (const id of this.#socketIds.get(conn) ?? []) this.#ids.delete(id);
-  }
-
-  #forgetExemptions(): void {
-    for (const [id, untilMs] of this.#exemptUntilMs) {
-      if (untilMs <= this.#now()) this.#exemptUntilMs.delete(id);
-    }
   }
 }
