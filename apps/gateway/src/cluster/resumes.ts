@@ -63,6 +63,11 @@ export class Resumes {
     this.#replayed = (count) => { events.inc({ realm }, count); };
   }
 
+  /** Those that wait for their turn to read. */
+  get waiting(): number {
+    return this.#slots.waiting;
+  }
+
   /** Rejects with `server/busy` when too many wait, and with the error of Redis: the client then comes again, with its session intact. */
   async settle({ answer, offset, position }: ResumeWish, standing: (room: RoomName) => Standing): Promise<ResumeOutcome> {
     if (!answer.resumed) return this.#reload(answer.reason);

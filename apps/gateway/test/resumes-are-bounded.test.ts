@@ -1,0 +1,70 @@
+import { createMetrics } from '@skirmish/observability';
+import type { RealmId, RoomName } from '@skirmish/protocol';
+import { createRedis, keysOf, type Redis, whenReady } from '@skirmish/redis';
+import { eventually, startRedis, uniqueRealm } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Resumes, type ResumeWish } from '../src/cluster/resumes.ts';
+
+const room = 'party:busy' as RoomName;
+const entries = 5_000;
+
+/** F15: one client that comes back must not cost more than its bounds, and many not more than a few at a time. */
+describe('F15: the reading of resumes', () => {
+  const realm = uniqueRealm() as RealmId;
+  let server: Awaited<ReturnType<typeof startRedis>>;
+  let redis: Redis;
+  let control: Redis;
+  let wish: ResumeWish;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    [redis, control] = [createRedis({ url: server.url, name: 'resumes', role: 'command', commandTimeoutMs: 20_000 }), createRedis({ url: server.url, name: 'control', role: 'command' })];
+    await Promise.all([whenReady(redis), whenReady(control)]);
+    const nowMs = Date.now();
+    const data = JSON.stringify({ packet: { type: 2, data: ['app:n', { filler: 'x'.repeat(500) }], nsp: '/' }, opts: { rooms: [room], except: [], flags: {} } });
+    for (let n = 0; n < entries; n += 500) {
+      const pipeline = control.pipeline();
+      for (let i = n; i < n + 500; i += 1) pipeline.xadd(keysOf(realm).log(room), `${nowMs}-${i + 1}`, 'v', '1', 'data', data);
+      await pipeline.exec();
+    }
+    const answer = { resumed: true as const, rooms: { [room]: [[`${nowMs - 1}-0`, ''] as const] }, sockets: ['s'], connectedAtMs: nowMs, before: { incarnation: 'i', socketId: 'o' }, nowMs };
+    wish = { offset: `${nowMs - 1}-0`, position: `${nowMs}-${entries}`, answer };
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    control.disconnect();
+    await server.stop();
+  });
+
+  const resumesOf = (bounds: { resumeEntriesMax: number; resumeBytesMax: number }): Resumes =>
+    new Resumes({ realm, redis, keys: keysOf(realm), metrics: createMetrics({ process: 'gateway', runtime: false }), resumeWindowMs: 60_000, ...bounds });
+  const readsAndBytes = async (): Promise<[reads: number, bytes: number]> => {
+    const text = `${await control.info('commandstats')}${await control.info('stats')}`;
+    return [Number(/cmdstat_xrange:calls=(\d+)/.exec(text)?.[1] ?? 0), Number(/total_net_output_bytes:(\d+)/.exec(text)?.[1] ?? 0)];
+  };
+
+  it('goes by pages of 500 and brings everything within the bounds', async () => {
+    const [before] = await readsAndBytes();
+    const outcome = await resumesOf({ resumeEntriesMax: entries, resumeBytesMax: 100_000_000 }).settle(wish, () => 'member');
+    expect(outcome.recovered && outcome.events.length).toBe(entries);
+    expect((await readsAndBytes())[0] - before).toBe(entries / 500 + 1);
+  });
+
+  it.each([['entries', { resumeEntriesMax: 600, resumeBytesMax: 100_000_000 }], ['bytes', { resumeEntriesMax: entries, resumeBytesMax: 300_000 }]])('stops at the bound of %s, and reads no more than a page beyond it', async (_, bounds) => {
+    const before = await readsAndBytes();
+    expect(await resumesOf(bounds).settle(wish, () => 'member')).toEqual({ recovered: false, reason: 'too-much-missed' });
+    const after = await readsAndBytes();
+    expect(after[0] - before[0]).toBeLessThanOrEqual(2);
+    // Two pages of 500 entries of about 650 bytes.
+    expect(after[1] - before[1]).toBeLessThan(900_000);
+  });
+
+  it('lets 16 read at a time; the others wait for their turn', async () => {
+    const resumes = resumesOf({ resumeEntriesMax: entries, resumeBytesMax: 100_000_000 });
+    await control.client('PAUSE', 1_500, 'ALL');
+    const all = Promise.all(Array.from({ length: 40 }, () => resumes.settle(wish, () => 'revoked').then(() => resumes.settle(wish, () => 'member'))));
+    await eventually(() => resumes.waiting === 24, { what: '24 of 40 to wait' });
+    for (const outcome of await all) expect(outcome.recovered).toBe(true);
+    expect(resumes.waiting).toBe(0);
+  }, 30_000);
+});
