@@ -159,7 +159,6 @@ class CommandBreaker implements Breaker {
   #close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#waitingSince = performance.now();
     this.#onChange('closed');
   }
 }

@@ -2,6 +2,7 @@ import { eventually, startRedis, startTcpProxy, timePasses } from '@skirmish/tes
 import type { RedisServer } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addBreaker, createRedis, RedisSilentError, whenReady } from '../src/index.ts';
+import type { RedisSettings } from '../src/index.ts';
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -13,9 +14,9 @@ afterAll(async () => {
 
 const quick = { silentAfterMs: 300, tickMs: 50 };
 
-async function guarded(options: Parameters<typeof addBreaker>[1] = quick) {
+async function guarded(options: Parameters<typeof addBreaker>[1] = quick, settings: Partial<RedisSettings> = {}) {
   const changes: string[] = [];
-  const redis = createRedis({ url: server.url, name: 'guarded', role: 'command' });
+  const redis = createRedis({ url: server.url, name: 'guarded', role: 'command', ...settings });
   await whenReady(redis);
   const breaker = addBreaker(redis, { ...options, onChange: (state) => changes.push(state) });
   return { redis, breaker, changes, [Symbol.dispose]: () => { redis.disconnect(); } };
@@ -42,17 +43,16 @@ describe('a connection whose server is connected and silent', () => {
     expect(it.changes).toEqual(['open', 'closed']);
   });
 
-  it('is not suspected for a pause that is shorter, nor while nobody asks anything', async () => {
+  it('is not suspected while nobody asks anything, nor for a pause that is shorter, be it right after', async () => {
     using it = await guarded({ silentAfterMs: 1_500, tickMs: 50 });
     server.pause();
+    await timePasses(1_700, 'a pause in which nobody asks');
     const answer = it.redis.ping();
-    await timePasses(300, 'a short pause of Redis');
-    server.resume();
-    expect(await answer).toBe('PONG');
-    server.pause();
-    await timePasses(1_700, 'a longer one, in which nobody asks');
+    await timePasses(300, 'a short pause while somebody waits');
     expect(it.breaker).toMatchObject({ state: 'closed', opened: 0 });
     server.resume();
+    expect(await answer).toBe('PONG');
+    expect(it.breaker.opened).toBe(0);
   });
 
   it('is not suspected for a pause of this process', async () => {
@@ -76,11 +76,43 @@ describe('a connection whose server is connected and silent', () => {
     redis.disconnect();
   });
 
-  it('lets errors of the server count as answers', async () => {
-    using it = await guarded();
-    const until = performance.now() + 700;
-    while (performance.now() < until) await expect(it.redis.call('NO-SUCH-COMMAND')).rejects.toThrow('unknown command');
+  it.each([
+    ['TIMEOUT', 'fulfilled'],
+    ['ERROR', 'rejected'],
+  ] as const)('is heard with each answer while others wait: %s', async (kind, outcome) => {
+    using it = await guarded({ silentAfterMs: 600, tickMs: 50 });
+    using other = await guarded();
+    const id = await it.redis.client('ID');
+    // Each is taken up when the one before it is answered.
+    const answers = Promise.allSettled(Array.from({ length: 10 }, () => it.redis.blpop('nothing', 30)));
+    while (it.breaker.inFlight > 0) {
+      await timePasses(100, 'the wait for one answer');
+      await other.redis.call('CLIENT', 'UNBLOCK', id, kind);
+    }
+    expect((await answers).map(({ status }) => status)).toEqual(Array(10).fill(outcome));
     expect(it.breaker.opened).toBe(0);
+  });
+
+  it('is probed again when a probe was given up', async () => {
+    using it = await guarded(quick, { commandTimeoutMs: 500 });
+    server.pause();
+    await expect(it.redis.ping()).rejects.toThrow(RedisSilentError);
+    await timePasses(1_200, 'two probes that nobody answers');
+    server.resume();
+    await eventually(() => it.breaker.state === 'closed');
+    expect(it.changes).toEqual(['open', 'closed']);
+  });
+
+  it('is not suspected once the connection is lost, whoever waits for an answer of it', async () => {
+    await using own = await startRedis();
+    using it = await guarded(quick, { url: own.url, commandTimeoutMs: 1_200 });
+    own.pause();
+    const answer = Promise.allSettled([it.redis.ping()]);
+    await own.kill();
+    await timePasses(800, 'the wait goes on without a connection');
+    expect(it.breaker).toMatchObject({ state: 'closed', opened: 0, inFlight: 1 });
+    it.redis.disconnect();
+    await answer;
   });
 
   it('refuses more commands than may be under way', async () => {
