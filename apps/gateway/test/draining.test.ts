@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { defaultRateOf } from '@skirmish/protocol';
+import { defaultRateOf, type RealmId } from '@skirmish/protocol';
+import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, services, startProcess, startRedis, uniqueRealm } from '@skirmish/testing';
 import type { Namespace } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +57,18 @@ describe('draining', () => {
     const lastOfTheOthers = Math.max(...clients.slice(5).map(told));
     expect(Math.min(...clients.slice(0, 5).map(told))).toBeGreaterThanOrEqual(lastOfTheOthers);
     expect([...closedAt.keys()]).toEqual([...ids.slice(5), ...ids.slice(0, 5)]);
+  });
+
+  it('is known to the cluster at once, however long the next renewal is away', async () => {
+    const gateway = await startGateway(world, { DRAIN_DELAY_MS: '3000', RENEW_INTERVAL_MS: '60000' });
+    const redis = createRedis({ url: services().redisUrl, name: 'test', role: 'command' });
+    await whenReady(redis);
+    const record = async (): Promise<unknown> => JSON.parse((await redis.hget(keysOf(gateway.realm as RealmId).gateways, gateway.gateway.incarnation)) ?? '{}');
+    expect(await record()).toMatchObject({ draining: 0 });
+    const stopped = gateway.gateway.stop('test');
+    await eventually(async () => { expect(await record()).toMatchObject({ draining: 1 }); }, { timeoutMs: 2_500 });
+    await stopped;
+    redis.disconnect();
   });
 
   it('is not ready at once and refuses handshakes with a hint while it goes on serving those that are there', async () => {
@@ -157,9 +170,11 @@ describe('draining', () => {
       JWT_SECRET: secret, REALMS: realm, EPOCH_GRACE_MS: '100', DRAIN_DELAY_MS: '20000', DRAIN_TIMEOUT_MS: '20000',
     };
     await using child = await startProcess({ name: 'gateway', entry, env });
-    const client = await join({ url: `http://127.0.0.1:${child.ready.publicPort ?? 0}`, realm }, 'p6');
+    const url = `http://127.0.0.1:${child.ready.publicPort ?? 0}`;
+    const client = await join({ url, realm }, 'p6');
     process.kill(child.pid, 'SIGTERM');
     await client.hears('session:draining');
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
     expect(told(client)).toBeGreaterThanOrEqual(20_000);
     const hurriedAt = performance.now();
     process.kill(child.pid, 'SIGTERM');

@@ -130,14 +130,15 @@ describe('an event that is never accepted', () => {
     expect(await running.figures('webhook_dead_total')).toEqual({ status: 1 });
   });
 
-  it('does not make the dead list grow without end', async () => {
+  it('does not make the dead list grow without end; the newest stay', async () => {
     using stream = await createTestStream();
     await using receiver = await startReceiver();
-    await using _running = await startSender(stream, receiver.url, { retryForMs: 0, deadMax: 5 });
+    await using _running = await startSender(stream, receiver.url, { retryForMs: 0, deadMax: 5, attemptsMax: 1 });
     receiver.answer = answered(500);
     for (let n = 0; n < 20; n += 1) await writerOf(stream)(eventOf(n));
     await eventually(async () => receiver.hooks.length === 20 && (await pendingOf(stream)) === 0, { timeoutMs: 10_000 });
-    expect(await stream.redis.llen(stream.keys.webhooksDead)).toBe(5);
+    const dead = (await stream.redis.lrange(stream.keys.webhooksDead, 0, -1)).map((text) => (JSON.parse(text) as { id: string }).id);
+    expect(dead).toEqual([19, 18, 17, 16, 15].map((n) => `sanction-${n}`));
   });
 
   it('is given up at once when it is no record', async () => {
