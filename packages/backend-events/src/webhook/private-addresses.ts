@@ -19,6 +19,9 @@ export function isPrivateAddress(address: string): boolean {
   return !open6.check(address, 'ipv6') || closed.check(address, 'ipv6');
 }
 
+/** What is left of the addresses of a host: one that answers with both kinds is reached by its public ones only. */
+export const onlyPublic = (addresses: readonly LookupAddress[]): LookupAddress[] => addresses.filter(({ address }) => !isPrivateAddress(address));
+
 /** The host of a URL as an address, without the brackets of IPv6. */
 export const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
@@ -33,7 +36,7 @@ type Answer = (error: Error | null, address?: string | LookupAddress[], family?:
 export function lookupPublic(hostname: string, options: LookupOptions, answer: Answer): void {
   resolve(hostname, { ...options, all: true }, (error, addresses) => {
     if (error) return answer(error);
-    const open = addresses.filter(({ address }) => !isPrivateAddress(address));
+    const open = onlyPublic(addresses);
     const [first] = open;
     if (!first) return answer(new PrivateAddressError('the host has no public address'));
     if (options.all === true) answer(null, open);
