@@ -136,7 +136,10 @@ function createContext({ config, logger, metrics: registry, health, load, realms
     database,
     mailbox: createMailbox(database),
     verifier: createConfiguredVerifier(config, { logger, metrics: registry }),
-    players: new PlayerCache({ load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }) }),
+    players: new PlayerCache({
+      load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }),
+      onStale: ({ userId }, err) => { metrics.report('player-stale', {}, { err, userId }); },
+    }),
     buckets: new TokenBuckets(config.rateLimitScale),
     tokens: new TokenLife({ warnMs: config.tokenWarnMs, graceMs: config.tokenGraceMs, report: metrics.report }),
     connecting: { count: 0 },

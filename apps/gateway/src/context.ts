@@ -1,6 +1,7 @@
 import type { Verifier } from '@skirmish/auth';
 import type { BackendEventRecorder } from '@skirmish/backend-events';
 import type { Database, Mailbox } from '@skirmish/database';
+import type { PlayerChanges } from '@skirmish/emitter';
 import type { Health, Logger } from '@skirmish/observability';
 import type { ClientEventName, RealmId } from '@skirmish/protocol';
 import type { LaneProducer } from '@skirmish/queue';
@@ -9,6 +10,7 @@ import type { RealmTransport } from './cluster/realm-transport-types.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Overload } from './connection/overload.ts';
 import type { PlayerCache } from './connection/player-cache.ts';
+import type { RereadPlayers } from './connection/reread-players.ts';
 import type { RealmNamespace, Session } from './connection/session.ts';
 import type { Sessions } from './connection/sessions.ts';
 import type { TokenBuckets } from './connection/token-buckets.ts';
@@ -43,6 +45,10 @@ export interface RealmContext {
   /** Questions and commands of backends; sockets use the transport's own connection. */
   readonly bus: Redis;
   readonly sessions: Sessions;
+  /** What has changed in the database since somebody read it. */
+  readonly changes: PlayerChanges;
+  /** Reads the players of the sessions here anew when something has. */
+  readonly reread: RereadPlayers;
   readonly rooms: RoomService;
   /** What the studio's own services hear. */
   readonly backend: BackendEventRecorder;

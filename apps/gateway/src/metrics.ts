@@ -5,6 +5,8 @@ const events = {
   'socket-connected': { message: 'a socket connected', level: 'info', labels: ['realm', 'transport'] },
   'socket-disconnected': { message: 'a socket disconnected', level: 'info', labels: ['realm', 'reason'] },
   'connect-refused': { message: 'a connection was refused', level: 'info', labels: ['code'] },
+  'player-stale': { message: 'the player could not be read again; an earlier reading has to do', level: 'warn', labels: [] },
+  'reread-failed': { message: 'a connected player could not be read again yet', level: 'warn', labels: ['code'] },
   'handshake-refused': { message: 'a handshake was refused', level: 'debug', labels: ['code'] },
   'connection-cut': { message: 'a connection was cut by the packet guard', level: 'warn', labels: ['reason'] },
   'slow-consumer-closed': { message: 'a connection was closed because its client does not read', level: 'info', labels: ['reason', 'transport'] },
@@ -21,6 +23,9 @@ const events = {
   'ephemeral-refused': { message: 'an ephemeral event could not be read', level: 'warn', labels: ['realm'] },
   'mail-delivered': { message: 'mail was delivered', level: 'info', labels: ['realm'] },
   'mail-failed': { message: 'mail could not be delivered', level: 'warn', labels: ['realm'] },
+  'sanction-set': { message: 'a user was sanctioned', level: 'info', labels: ['kind'] },
+  'sanction-lifted': { message: 'sanctions of a user were lifted', level: 'info', labels: ['kind'] },
+  'tokens-revoked': { message: 'a user was logged out everywhere', level: 'info', labels: [] },
   'service-called': { message: 'a backend called the service API', level: 'debug', labels: ['operation', 'outcome'] },
   'sockets-over-limit': { message: 'the oldest sockets of a user are closed', level: 'info', labels: ['realm'] },
 } as const;

@@ -1,3 +1,4 @@
+import type { UserId } from '@skirmish/protocol';
 import { eventually, startTcpProxy, type TcpProxy } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, join, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
@@ -29,6 +30,8 @@ describe('while Postgres is away', () => {
     expect(await player.ask('chat:send', { commandId: 'a', channel, text: 'hello' })).toMatchObject({ ok: true });
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
 
+    // Something has changed, so the database is asked, in vain.
+    await gateway.gateway.realms[0]!.changes.mark(['p2' as UserId]);
     using known = clientOf(gateway, { token: await tokenFor('p2') });
     await eventually(() => known.payloads('session:welcome').length === 1, { timeoutMs: 8_000 });
     expect(gateway.logs.some((line) => line.includes('could not be read again'))).toBe(true);

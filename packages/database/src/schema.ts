@@ -15,6 +15,8 @@ export interface UsersTable {
   user_id: string;
   name: string;
   roles: Generated<string[]>;
+  /** Tokens that were issued before it are void; null: none was ever revoked. */
+  tokens_valid_from_ms: Optional<AtMs>;
   created_at_ms: CreatedAtMs;
 }
 

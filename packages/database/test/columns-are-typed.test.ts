@@ -11,7 +11,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 /** The compiler keeps this table complete, Postgres keeps it true. */
 const columns: { [T in keyof Schema]: Record<keyof Schema[T], string> } = {
-  users: { user_id: 'identifier', name: 'text', roles: '_text', created_at_ms: 'int8' },
+  users: { user_id: 'identifier', name: 'text', roles: '_text', tokens_valid_from_ms: 'int8?', created_at_ms: 'int8' },
   characters: {
     character_id: 'identifier',
     user_id: 'identifier',

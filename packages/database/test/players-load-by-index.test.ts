@@ -47,6 +47,7 @@ describe('a player', () => {
       roles: ['player'],
       ban: null,
       mute: null,
+      tokensValidFromMs: null,
       character: { characterId: 'c1', name: 'Player 1', zone: meadow, x: 401, y: 400, facing: 0, health: 100, healthMax: 100 },
       guild: { id: 'red', name: 'Red', rank: 'member' },
       combats: [],

@@ -46,7 +46,10 @@ export interface RealmKeys {
   session(this: void, privateId: string): string;
   /** Set of the private ids of a user's sessions, also of those that are away. */
   sessionsOf(this: void, user: UserId): string;
+  /** Epoch milliseconds: tokens of the user that were issued before it are void. */
   revoked(this: void, user: UserId): string;
+  /** A fresh mark whenever what the database says about a user has changed; kept longer than any cache of it. */
+  changed(this: void, user: UserId): string;
   limit(this: void, name: string): string;
   /** Pub/Sub channel of state and ephemeral events of a room. */
   volatile(this: void, room: RoomName): string;
@@ -96,6 +99,7 @@ export function keysOf(realm: RealmId): RealmKeys {
     session: (privateId) => `${prefix}session:${privateId}`,
     sessionsOf: (user) => `${prefix}sessions-of:${escapeUserId(user)}`,
     revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,
+    changed: (user) => `${prefix}changed:${escapeUserId(user)}`,
     limit: (name) => `${prefix}limit:${name}`,
     volatile: (room) => `${prefix}volatile:${room}`,
     command: (user, event, commandId) => `${prefix}command:${escapeUserId(user)}:${event}:${commandId}`,

@@ -1,6 +1,6 @@
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
-import type { IncarnationId, RealmId, RoomName } from '@skirmish/protocol';
+import type { IncarnationId, RealmId, RoomName, UserId } from '@skirmish/protocol';
 import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader, Redis } from '@skirmish/redis';
 import { createAdapterRedis, positionIntervalMs } from '@skirmish/redis';
@@ -48,6 +48,7 @@ export class RealmCore {
   readonly adapterRedis: AdapterRedis;
   readonly router: Router;
   readonly listeners: ((id: IncarnationId) => void)[] = [];
+  readonly rereadListeners: ((userIds: readonly UserId[]) => void)[] = [];
   nsp: Namespace | null = null;
   draining = false;
   gaps = 0;
@@ -172,10 +173,19 @@ export class RealmCore {
       onMoved: this.memberships.moved,
       at: this.memberships.at,
       onMet: this.memberships.met,
+      onReread: (rooms) => { this.#tellReread(rooms); },
       onHandlerError: (error, id) => { report('transport:handler-error', { realm }, { id, err: messageOf(error) }); },
       onEmitFailed: atMostEverySecond((error: unknown, cause) => { report('transport:emit-failed', { realm, cause }, { err: messageOf(error) }); }),
       publishVolatile: (body) => { this.volatile.publish(roomOf.realm, body); },
     });
+  }
+
+  #tellReread(rooms: readonly string[]): void {
+    const userIds = rooms.flatMap((room) => {
+      const parsed = parseRoom(room);
+      return parsed?.kind === 'user' ? [parsed.id as UserId] : [];
+    });
+    for (const listener of this.rereadListeners) listener(userIds);
   }
 
   /** Nothing in Redis is ours any more: sockets are cut off, connections on their way are refused. */

@@ -85,6 +85,8 @@ export interface RealmTransport {
   leaveZone(socketId: string, zone: ZoneId): Promise<void>;
   population(zone: ZoneId): Promise<number>;
   rosterHas(zone: ZoneId, characterIds: readonly CharacterId[]): Promise<boolean[]>;
+  /** Told, in the order of the realm, of users here about whom the database says something new. */
+  onReread(listener: (userIds: readonly UserId[]) => void): void;
   onIncarnation(listener: (id: IncarnationId) => void): void;
   drain(): void;
   stop(): Promise<void>;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Emitter } from '@skirmish/emitter';
 import { type CheckResult, createReporter } from '@skirmish/observability';
-import type { CharacterId, IncarnationId, RealmId, RoomName, ZoneId } from '@skirmish/protocol';
+import type { CharacterId, IncarnationId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import type { InboxReader, Redis } from '@skirmish/redis';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
@@ -151,6 +151,10 @@ class Transport implements RealmTransport {
 
   onIncarnation(listener: (id: IncarnationId) => void): void {
     this.#core.listeners.push(listener);
+  }
+
+  onReread(listener: (userIds: readonly UserId[]) => void): void {
+    this.#core.rereadListeners.push(listener);
   }
 
   /** Tells the others that no new connection is wanted; forwarding and delivery go on. */

@@ -40,6 +40,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
       return;
     }
     realm.sessions.add(session);
+    realm.reread.arrived(session);
     realm.gateway.tokens.follow(session);
     realm.gateway.overload.slow.follow(socket);
     // What it missed comes at once; it is judged as a reader when it has had time for that.

@@ -1,4 +1,5 @@
 import { createBackendEventRecorder } from '@skirmish/backend-events';
+import { PlayerChanges } from '@skirmish/emitter';
 import { namespaceOf, type RealmId } from '@skirmish/protocol';
 import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
@@ -13,6 +14,7 @@ import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
 import { type Arrivals, createAuthenticate } from './authenticate.ts';
 import type { EventTable } from './events.ts';
+import { RereadPlayers } from './reread-players.ts';
 import type { RealmNamespace } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { guardVolatile } from './volatile-guard.ts';
@@ -40,6 +42,8 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
   const sessions = new Sessions();
+  const changes = new PlayerChanges(transport.redis, realm);
+  const reread = new RereadPlayers({ gateway, realm, sessions, changes });
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
@@ -48,6 +52,8 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     transport,
     bus,
     sessions,
+    changes,
+    reread,
     rooms: new RoomService({
       transport,
       emitter: transport.emitter,
@@ -85,7 +91,9 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   followRooms({ ...ephemera, nsp, transport, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
+  transport.onReread(reread.changed);
   const close = async (): Promise<void> => {
+    reread.close();
     await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
     redis.disconnect();
     bus.disconnect();

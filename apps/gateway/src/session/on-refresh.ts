@@ -6,6 +6,7 @@ export async function onRefresh({ realm, session }: Call, { token }: ClientPaylo
   const identity = await realm.gateway.verifier.verify(token);
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
+  if (identity.issuedAtMs < (session.player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
   session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, identity.expiresAtMs);
   realm.gateway.tokens.follow(session);
   return { tokenExpiresAtMs: session.tokenExpiresAtMs };
