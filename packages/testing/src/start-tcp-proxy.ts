@@ -5,6 +5,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** How many connections are open now. */
   connections(): number;
+  /** Bytes that clients have sent so far. */
+  bytesSent(): number;
   /** Nothing passes, in either direction, and nothing is lost: `heal` lets it flow on. */
   pause(): void;
   /** Connections stay open and new ones are accepted, and all bytes are swallowed: a half-open network. */
@@ -34,9 +36,11 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   const pairs = new Set<Pair>();
   let mode: Mode = 'open';
   let { targetPort } = options;
+  let bytesSent = 0;
   const server = createServer((client) => {
     const pair: Pair = { client, server: connect({ port: targetPort, host: '127.0.0.1' }), holed: false, stranded: false };
     pairs.add(pair);
+    client.on('data', (chunk) => { bytesSent += chunk.length; });
     relay(pair, () => mode);
     const drop = (): void => {
       pairs.delete(pair);
@@ -72,6 +76,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   return {
     port,
     connections: () => pairs.size,
+    bytesSent: () => bytesSent,
     pause: () => {
       turn('paused');
     },

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { roomOf, type UserId } from '@skirmish/protocol';
+import { parseRoom, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
+import { mayBeIn } from '../room/room-access.ts';
 import { rejectionOf } from './rejection-of.ts';
 import type { Session } from './session.ts';
 
@@ -11,11 +12,12 @@ const retryAfterMs = 1_000;
 const noticeMs = 30_000;
 const noticesMax = 10_000;
 
-type Realm = Pick<RealmContext, 'gateway' | 'realm' | 'sessions' | 'changes'>;
+type Realm = Pick<RealmContext, 'gateway' | 'realm' | 'sessions' | 'changes' | 'rooms'>;
 
 /**
  * Keeps what the sessions here know of their players true: whoever the database says something new about is read again, four users at a
- * time, and again after a second while the database or Redis is away. Rooms are not touched: emissions do that, in the order of the realm.
+ * time, and again after a second while the database or Redis is away. The room of the guild follows: whoever changes a guild lets its members
+ * join and leave by emissions, and of two changes at the same time those may come in another order than the commits.
  */
 export class RereadPlayers {
   readonly #realm: Realm;
@@ -91,15 +93,24 @@ export class RereadPlayers {
       const query = { realm: this.#realm.realm, userId, ...(characterId === null ? {} : { characterId }) };
       const player = await this.#realm.gateway.players.get(query, mark);
       if (!player) continue;
-      for (const session of sessions.of(userId)) if (session.characterId === characterId) renew(session, player);
+      for (const session of sessions.of(userId)) if (session.characterId === characterId) await this.#renew(session, player);
     }
+  }
+
+  async #renew(session: Session, player: Session['player']): Promise<void> {
+    session.player = withPlaceOf(session.player, player);
+    const { rooms } = this.#realm;
+    for (const room of session.socket.rooms) if (isGuild(room) && !mayBeIn(player, room)) await rooms.leaveRoom(session, room);
+    if (player.guild && session.socket.connected) await rooms.joinRoom(session, roomOf.guild(player.guild.id));
   }
 }
 
+const isGuild = (room: string): room is RoomName => parseRoom(room)?.kind === 'guild';
+
 /** A character's place is the zone's to know while it is connected. */
-function renew(session: Session, player: Session['player']): void {
-  const { character } = session.player;
-  session.player = character && player.character ? { ...player, character: { ...player.character, zone: character.zone, x: character.x, y: character.y, facing: character.facing } } : player;
+function withPlaceOf({ character }: Session['player'], player: Session['player']): Session['player'] {
+  if (!character || !player.character) return player;
+  return { ...player, character: { ...player.character, zone: character.zone, x: character.x, y: character.y, facing: character.facing } };
 }
 
 /** Users whose gateways are asked in one emission. */

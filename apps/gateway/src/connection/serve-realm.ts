@@ -43,7 +43,12 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
   const sessions = new Sessions();
   const changes = new PlayerChanges(transport.redis, realm);
-  const reread = new RereadPlayers({ gateway, realm, sessions, changes });
+  const rooms = new RoomService({
+    transport,
+    emitter: transport.emitter,
+    report: (event, kind) => { metrics.report(event, { kind }); },
+  });
+  const reread = new RereadPlayers({ gateway, realm, sessions, changes, rooms });
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
@@ -54,11 +59,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     sessions,
     changes,
     reread,
-    rooms: new RoomService({
-      transport,
-      emitter: transport.emitter,
-      report: (event, kind) => { metrics.report(event, { kind }); },
-    }),
+    rooms,
     backend: createBackendEventRecorder({
       redis: transport.redis,
       realm,
