@@ -1,7 +1,7 @@
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
 import type { IncarnationId, RealmId, RoomName, UserId } from '@skirmish/protocol';
-import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
+import { isRoomName, isUserId, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader, Redis } from '@skirmish/redis';
 import { createAdapterRedis, positionIntervalMs } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
@@ -183,7 +183,7 @@ export class RealmCore {
   #tellReread(rooms: readonly string[]): void {
     const userIds = rooms.flatMap((room) => {
       const parsed = parseRoom(room);
-      return parsed?.kind === 'user' ? [parsed.id as UserId] : [];
+      return parsed?.kind === 'user' && isUserId(parsed.id) ? [parsed.id] : [];
     });
     for (const listener of this.rereadListeners) listener(userIds);
   }

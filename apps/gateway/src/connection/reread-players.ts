@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseRoom, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
-import type { RealmContext } from '../context.ts';
+import type { PlayerChanges } from '@skirmish/emitter';
+import { parseRoom, type RealmId, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
 import { mayBeIn } from '../room/room-access.ts';
-import { rejectionOf } from './rejection-of.ts';
+import type { RoomService } from '../room/room-service.ts';
+import type { PlayerCache } from './player-cache.ts';
 import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
 
 /** Users who are read at a time: a guild that ends may be thousands. */
 const atATime = 4;
@@ -12,7 +14,15 @@ const retryAfterMs = 1_000;
 const noticeMs = 30_000;
 const noticesMax = 10_000;
 
-type Realm = Pick<RealmContext, 'gateway' | 'realm' | 'sessions' | 'changes' | 'rooms'>;
+export interface RereadOptions {
+  readonly realm: RealmId;
+  readonly sessions: Pick<Sessions, 'of'>;
+  readonly changes: Pick<PlayerChanges, 'of'>;
+  readonly players: Pick<PlayerCache, 'get'>;
+  readonly rooms: Pick<RoomService, 'joinRoom' | 'leaveRoom'>;
+  /** It is tried again. */
+  readonly onFailed: (userId: UserId, error: unknown) => void;
+}
 
 /**
  * Keeps what the sessions here know of their players true: whoever the database says something new about is read again, four users at a
@@ -20,14 +30,14 @@ type Realm = Pick<RealmContext, 'gateway' | 'realm' | 'sessions' | 'changes' | '
  * join and leave by emissions, and of two changes at the same time those may come in another order than the commits.
  */
 export class RereadPlayers {
-  readonly #realm: Realm;
+  readonly #options: RereadOptions;
   readonly #waiting = new Set<UserId>();
   readonly #notices = new Map<UserId, number>();
   readonly #stop = new AbortController();
   #running = 0;
 
-  constructor(realm: Realm) {
-    this.#realm = realm;
+  constructor(options: RereadOptions) {
+    this.#options = options;
   }
 
   /** Users that wait to be read. */
@@ -39,7 +49,7 @@ export class RereadPlayers {
   readonly changed = (userIds: readonly UserId[]): void => {
     for (const userId of userIds) {
       this.#remember(userId);
-      if (this.#realm.sessions.of(userId).length > 0) this.#waiting.add(userId);
+      if (this.#options.sessions.of(userId).length > 0) this.#waiting.add(userId);
     }
     this.#begin();
   };
@@ -76,7 +86,7 @@ export class RereadPlayers {
     try {
       await this.#read(userId);
     } catch (error) {
-      this.#realm.gateway.metrics.report('reread-failed', { code: rejectionOf(error).code }, { err: error, userId });
+      this.#options.onFailed(userId, error);
       await delay(retryAfterMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (!this.#stop.signal.aborted) this.#waiting.add(userId);
     } finally {
@@ -86,12 +96,12 @@ export class RereadPlayers {
   }
 
   async #read(userId: UserId): Promise<void> {
-    const { sessions } = this.#realm;
+    const { realm, sessions, changes, players } = this.#options;
     // Sockets of one user may be of different characters.
     for (const characterId of new Set(sessions.of(userId).map((session) => session.characterId))) {
-      const { mark } = await this.#realm.changes.of(userId);
-      const query = { realm: this.#realm.realm, userId, ...(characterId === null ? {} : { characterId }) };
-      const player = await this.#realm.gateway.players.get(query, mark);
+      const { mark } = await changes.of(userId);
+      const query = { realm, userId, ...(characterId === null ? {} : { characterId }) };
+      const player = await players.get(query, mark);
       if (!player) continue;
       for (const session of sessions.of(userId)) if (session.characterId === characterId) await this.#renew(session, player);
     }
@@ -99,7 +109,7 @@ export class RereadPlayers {
 
   async #renew(session: Session, player: Session['player']): Promise<void> {
     session.player = withPlaceOf(session.player, player);
-    const { rooms } = this.#realm;
+    const { rooms } = this.#options;
     for (const room of session.socket.rooms) if (isGuild(room) && !mayBeIn(player, room)) await rooms.leaveRoom(session, room);
     if (player.guild && session.socket.connected) await rooms.joinRoom(session, roomOf.guild(player.guild.id));
   }
@@ -111,18 +121,4 @@ const isGuild = (room: string): room is RoomName => parseRoom(room)?.kind === 'g
 function withPlaceOf({ character }: Session['player'], player: Session['player']): Session['player'] {
   if (!character || !player.character) return player;
   return { ...player, character: { ...player.character, zone: character.zone, x: character.x, y: character.y, facing: character.facing } };
-}
-
-/** Users whose gateways are asked in one emission. */
-const usersPerEmission = 200;
-
-/**
- * Makes a change of users in the database known to all gateways of a realm: sessions that are there are read again, those that come later
- * see the mark. Call it after the commit. Rejects with `server/unavailable`: repeat it.
- */
-export async function tellChanged({ changes, transport }: Pick<RealmContext, 'changes' | 'transport'>, userIds: readonly UserId[]): Promise<void> {
-  await changes.mark(userIds, { binding: true });
-  for (let from = 0; from < userIds.length; from += usersPerEmission) {
-    await transport.emitter.reread({ rooms: userIds.slice(from, from + usersPerEmission).map((userId) => roomOf.user(userId)) });
-  }
 }

@@ -1,6 +1,6 @@
 import { createBackendEventRecorder } from '@skirmish/backend-events';
 import { PlayerChanges } from '@skirmish/emitter';
-import { namespaceOf, type RealmId } from '@skirmish/protocol';
+import { namespaceOf, type RealmId, type UserId } from '@skirmish/protocol';
 import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
 import type { Server } from 'socket.io';
@@ -14,6 +14,7 @@ import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
 import { type Arrivals, createAuthenticate } from './authenticate.ts';
 import type { EventTable } from './events.ts';
+import { rejectionOf } from './rejection-of.ts';
 import { RereadPlayers } from './reread-players.ts';
 import type { RealmNamespace } from './session.ts';
 import { Sessions } from './sessions.ts';
@@ -41,14 +42,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
   const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
-  const sessions = new Sessions();
-  const changes = new PlayerChanges(transport.redis, realm);
-  const rooms = new RoomService({
-    transport,
-    emitter: transport.emitter,
-    report: (event, kind) => { metrics.report(event, { kind }); },
-  });
-  const reread = new RereadPlayers({ gateway, realm, sessions, changes, rooms });
+  const players = playersOf({ gateway, realm, transport });
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
@@ -56,10 +50,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     nsp,
     transport,
     bus,
-    sessions,
-    changes,
-    reread,
-    rooms,
+    ...players,
     backend: createBackendEventRecorder({
       redis: transport.redis,
       realm,
@@ -79,7 +70,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     mail: new MailDelivery({
       emitter: transport.emitter,
       mailbox: gateway.mailbox,
-      isHere: (userId) => sessions.of(userId).length > 0,
+      isHere: (userId) => players.sessions.of(userId).length > 0,
       report: (event, details) => { metrics.report(event, { realm }, details); },
     }),
     calls: { count: 0 },
@@ -92,12 +83,26 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   followRooms({ ...ephemera, nsp, transport, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
-  transport.onReread(reread.changed);
+  transport.onReread(players.reread.changed);
   const close = async (): Promise<void> => {
-    reread.close();
+    players.reread.close();
     await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
     redis.disconnect();
     bus.disconnect();
   };
   return { ...context, close };
+}
+
+/** Who is connected here, in which rooms, and what the database says about them. */
+function playersOf({ gateway, realm, transport }: Pick<ServeRealmParts, 'gateway' | 'realm' | 'transport'>): Pick<RealmContext, 'sessions' | 'changes' | 'rooms' | 'reread'> {
+  const sessions = new Sessions();
+  const changes = new PlayerChanges(transport.redis, realm);
+  const rooms = new RoomService({
+    transport,
+    emitter: transport.emitter,
+    report: (event, kind) => { gateway.metrics.report(event, { kind }); },
+  });
+  const onFailed = (userId: UserId, err: unknown): void => { gateway.metrics.report('reread-failed', { code: rejectionOf(err).code }, { err, userId }); };
+  const reread = new RereadPlayers({ realm, sessions, changes, rooms, players: gateway.players, onFailed });
+  return { sessions, changes, rooms, reread };
 }

@@ -1,7 +1,7 @@
 import { deleteGuild, deleteGuildMember, putGuild, putGuildMember } from '@skirmish/database';
 import { type GuildId, Rejection, roomOf, type UserId } from '@skirmish/protocol';
 import { refusing } from '../connection/rejection-of.ts';
-import { tellChanged } from '../connection/reread-players.ts';
+import { tellChanged } from '../connection/tell-changed.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 
 /**

@@ -3,7 +3,7 @@ import { liftSanctions, revokeTokens, storeSanction } from '@skirmish/database';
 import { endSessions } from '@skirmish/emitter';
 import { refusals, Rejection, roomOf, type ServerPayload, type UserId } from '@skirmish/protocol';
 import { refusing } from '../connection/rejection-of.ts';
-import { tellChanged } from '../connection/reread-players.ts';
+import { tellChanged } from '../connection/tell-changed.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 
 /** As the service API names them. */
