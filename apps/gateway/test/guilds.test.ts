@@ -74,6 +74,23 @@ describe('a guild that takes a user in', () => {
     }
   });
 
+  it('is there for whoever connects between the emission and the end of the change', async () => {
+    await found('g10');
+    for (const index of [0, 1, 2]) await join(gatewayAt(index), 'p14').then((client) => { client[Symbol.dispose](); });
+    const { emitter } = bench.served(0).transport;
+    const original = emitter.join;
+    const welcomes: unknown[] = [];
+    (emitter as { join: unknown }).join = async (...args: Parameters<typeof original>) => {
+      const done = await original(...args);
+      (emitter as { join: unknown }).join = original;
+      using client = await join(gatewayAt(2), 'p14');
+      welcomes.push(client.payloads('session:welcome')[0]);
+      return done;
+    };
+    await put('g10', 'p14');
+    expect(welcomes).toMatchObject([{ guild: { id: 'g10' }, rooms: expect.arrayContaining([room('g10')]) }]);
+  });
+
   it('of two guilds at the same time leaves the user in one, as the database says', async () => {
     await found('g4', 'g5');
     using client = await join(gatewayAt(1), 'p7');

@@ -124,10 +124,13 @@ describe('a mute', () => {
     await join(gatewayAt(0), 'p6').then((first) => { first[Symbol.dispose](); });
     // Between the last reading and the arrival: where CONNECT is about to be answered.
     const settle = transport.settle.bind(transport);
+    const noticed: UserId[] = [];
+    transport.onReread((userIds) => void noticed.push(...userIds));
     transport.settle = async (...args) => {
       const arrival = await settle(...args);
       transport.settle = settle;
       await sanction('p6', { kind: 'mute', reason: 'early' });
+      await eventually(() => noticed.includes('p6' as UserId));
       return arrival;
     };
     using client = await join(gatewayAt(0), 'p6');
