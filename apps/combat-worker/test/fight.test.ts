@@ -53,7 +53,7 @@ describe('a fight through the lane, by a worker process', () => {
 
   it('tells gateways that have read the fighters before, when it begins and when it ends', async () => {
     const changes = new PlayerChanges(bench.redis, bench.realm);
-    const mark = async (): Promise<string | null> => (await changes.of(userOf('c5') as UserId)).mark;
+    const mark = async (): Promise<string | null> => (await changes.of(userOf('c5'))).mark;
     const combatId = newCombatId();
     expect(await mark()).toBeNull();
     await bench.start(combatId, ['c5', 'c6']);
