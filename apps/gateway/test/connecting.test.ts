@@ -87,7 +87,7 @@ describe('the token', () => {
     await client.hears('session:welcome');
     const [session] = realmOf(gateway).sessions.of('p7' as never);
     expect(JSON.stringify([session!.socket.handshake, session!.socket.data])).not.toContain(token);
-    expect(session!.socket.data).toEqual({ userId: 'p7', characterId: 'c7' });
+    expect(session!.socket.data).toEqual({ userId: 'p7', characterId: 'c7', roles: ['player'], expiresAtMs: expect.any(Number), device: expect.any(String) });
     expect(gateway.logs.join('')).not.toContain(token);
   });
 

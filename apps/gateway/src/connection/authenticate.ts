@@ -52,19 +52,20 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   const expected = await admitted(realm, identity);
   const characterId = expected.character?.characterId ?? null;
-  socket.data = { userId: identity.userId, characterId };
+  const { userId, roles, expiresAtMs } = identity;
+  socket.data = { userId, characterId, roles, expiresAtMs, device };
   const connectedAtMs = Date.now();
   // Whoever is gone already must not take its session away from the connection that replaced it.
   if (socket.conn.readyState !== 'open') throw new Rejection('server/unavailable');
   const pid = wish ? freshPrivateId() : privateIdOf(socket);
   const { position } = await realm.transport.connect({
     socketId: socket.id,
-    userId: identity.userId,
+    userId,
     characterId,
     device,
     rooms: roomsOf(expected),
     zone: expected.character?.zone.id ?? null,
-    tokenExpiresAtMs: identity.expiresAtMs,
+    tokenExpiresAtMs: expiresAtMs,
     connectedAtMs,
     pid,
     resume: wish,
@@ -72,8 +73,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   const player = await settle(realm, socket.id, expected, identity);
   const arrival = await arrivalOf(realm, socket, player, wish && pid);
   const reload = malformed ? 'not-recoverable' : arrival.reload;
-  const { userId, expiresAtMs: tokenExpiresAtMs } = identity;
-  const session = createSession({ connectedAtMs, position, ...arrival, reload, socket, userId, characterId, player, tokenExpiresAtMs });
+  const session = createSession({ connectedAtMs, position, ...arrival, reload, socket, userId, characterId, player });
   if (malformed) realm.transport.resumeMalformed();
   arrivals.set(socket.id, session);
 }

@@ -7,7 +7,8 @@ export async function onRefresh({ realm, session }: Call, { token }: ClientPaylo
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   if (identity.issuedAtMs < (session.player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
-  session.tokenExpiresAtMs = Math.max(session.tokenExpiresAtMs, identity.expiresAtMs);
+  const { data } = session.socket;
+  data.expiresAtMs = Math.max(data.expiresAtMs, identity.expiresAtMs);
   realm.gateway.tokens.follow(session);
-  return { tokenExpiresAtMs: session.tokenExpiresAtMs };
+  return { tokenExpiresAtMs: data.expiresAtMs };
 }
