@@ -1,4 +1,4 @@
-import { type ConfigValues, decimal, defineConfig, host, integer, list, optional, text, variables } from '@skirmish/config';
+import { type ConfigValues, decimal, defineConfig, flag, host, integer, list, optional, text, variables } from '@skirmish/config';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
 
@@ -69,6 +69,7 @@ export const config = defineConfig({
   jwtAudience: variables.jwtAudience,
   jwtServiceAudience: variables.jwtServiceAudience,
   jwtAgeSecondsMax: variables.jwtAgeSecondsMax,
+  tokenInQuery: flag('TOKEN_IN_QUERY', { description: 'Whether the query parameter token of a connection is read; addresses stand in logs, so switch it off where no client needs it', default: 'true' }),
   tokenWarnMs: integer('TOKEN_WARN_MS', { description: 'How long before the end of its token a client is told, milliseconds', min: 0, max: 3_600_000, default: 60_000 }),
   tokenGraceMs: integer('TOKEN_GRACE_MS', { description: 'How long after the end of its token a connection is closed, milliseconds', min: 0, max: 600_000, default: 5_000 }),
   rateLimitScale: decimal('RATE_LIMIT_SCALE', { description: 'Multiplies every limit of events and frames', min: 0.01, max: 10_000, default: 1 }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createDatabase } from '@skirmish/database';
 import { signRefreshToken } from '@skirmish/auth';
 import { type CombatId, roomOf, type UserId } from '@skirmish/protocol';
@@ -98,7 +99,7 @@ describe('the token', () => {
     ['auth/malformed', async () => ({ token: { $ne: null } })],
     ['auth/malformed', async () => ({ token: `${'x'.repeat(9_000)}.y.z` })],
     ['auth/invalid', async () => ({ token: await tokenFor('p1', { secret: 'another-secret-that-is-also-long-enough' }) })],
-    ['auth/invalid', async () => ({ token: (await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60 })).token })],
+    ['auth/invalid', async () => ({ token: (await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60, familyId: randomUUID(), tokenId: randomUUID() })).token })],
     ['auth/invalid', async () => ({ token: await tokenFor('nobody-of-this-name') })],
     ['auth/invalid', async () => ({ token: await tokenFor('p1', { characterId: 'c2' }) })],
     ['auth/expired', async () => ({ token: await tokenFor('p1', { nowMs: Date.now() - 120_000, ttlSeconds: 60 }) })],

@@ -17,5 +17,6 @@ export { combatLog, loadCombat, loadEntrants, overdueCombats } from './combat-qu
 export type { CombatCommandKey, CombatEntrant, CombatOutcome, CombatProgress, CommitResult, NewCombat, StoredCombat, StoredCombatEvent } from './combat-records.ts';
 export { commitCombatRefusal, commitCombatStep, createCombat, forgetCombatRefusals, type CombatStep } from './combat-repository.ts';
 export { liftSanctions, type NewSanction, revokeTokens, storeSanction } from './sanctions.ts';
+export { createRefreshFamilies, type RefreshFamilies, type RefreshFamiliesOptions, type RefreshTokenOfFamily } from './refresh-families.ts';
 export { type AuditLine, writeAudit } from './service-audit.ts';
 export { chatHistory, settleMessage, type HistoryMessage, type HistoryQuery, type MessageVerdict, type SentMessage, type SettledMessage, type SettleOptions } from './chat-repository.ts';

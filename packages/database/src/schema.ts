@@ -226,6 +226,19 @@ export interface ServiceAuditTable {
   request_id: Optional<string>;
 }
 
+/** One per login; never holds a token, only the id of the one that may be used next. */
+export interface RefreshFamiliesTable {
+  family_id: string;
+  user_id: string;
+  current_token_id: string;
+  /** When its token was last exchanged, or shown in vain. */
+  used_at_ms: CreatedAtMs;
+  /** The end of its current token; the row may be deleted after it. */
+  expires_at_ms: AtMs;
+  /** From then on none of its tokens is taken. */
+  revoked_at_ms: Optional<AtMs>;
+}
+
 /** Every table. Columns are named as in Postgres, so that a search finds SQL and TypeScript alike. */
 export interface Schema {
   users: UsersTable;
@@ -244,6 +257,7 @@ export interface Schema {
   combat_commands: CombatCommandsTable;
   mailbox: MailboxTable;
   service_audit: ServiceAuditTable;
+  refresh_families: RefreshFamiliesTable;
 }
 
 /** A row of a table as it is read. */

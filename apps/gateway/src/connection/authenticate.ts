@@ -41,7 +41,7 @@ export function createAuthenticate(realm: RealmContext, arrivals: Arrivals): (so
 
 async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWithAuth): Promise<void> {
   const { handshake } = socket;
-  const token = tokenIn(handshake);
+  const token = tokenIn(handshake, { inQuery: realm.gateway.config.tokenInQuery });
   const protocol = protocolIn(handshake);
   const device = deviceIn(handshake);
   const wish = wishOf(socket);
