@@ -252,6 +252,15 @@ describe('verify: backends', () => {
     expect(await codeOf(foreign({ ...complete, aud: ['services', 'skirmish'] }), audiences)).toBe('auth/invalid');
   });
 
+  it.each([['service'], ['system'], ['player', 'service']] as const)('%s %s is no player, whatever its audience', async (...roles) => {
+    for (const options of [audiences, {}]) {
+      const token = await sign({ roles, ...options });
+      expect(await codeOf(token, options)).toBe('accepted');
+      await expect(verifierOf(options).verifyPlayer(token)).rejects.toMatchObject({ code: 'auth/invalid' });
+    }
+    expect(await verifierOf(audiences).verifyPlayer(await sign({ roles: ['moderator'], ...audiences }))).toMatchObject({ roles: ['moderator'] });
+  });
+
   it('does not ask for it where none is configured', async () => {
     expect(await codeOf(await sign({ roles: ['service'] }))).toBe('accepted');
   });

@@ -54,6 +54,8 @@ export interface Verifier {
    * everything else. Never logs or quotes the token.
    */
   verify(token: unknown): Promise<Identity>;
+  /** The same for whoever connects as a player: a token of a backend, with the role `service` or `system`, is `auth/invalid`. */
+  verifyPlayer(token: unknown): Promise<Identity>;
   /** The same for a refresh token; neither kind is taken for the other. Whether it was used before is for the caller to know. */
   verifyRefresh(token: unknown): Promise<RefreshIdentity>;
 }
@@ -102,6 +104,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   return {
     verify: async (token) => (await read(token, 'access')).identity,
+    verifyPlayer: async (token) => {
+      const { identity } = await read(token, 'access');
+      if (isBackend(identity.roles)) throw new Rejection('auth/invalid');
+      return identity;
+    },
     verifyRefresh: async (token) => {
       const { identity, payload } = await read(token, 'refresh');
       const { fam: familyId, jti: tokenId } = readClaims(refreshClaimsSchema, { payload });
@@ -149,11 +156,12 @@ function identityOf({ sub, iat, exp, cid, realm, roles = ['player'] }: Claims): 
   };
 }
 
+const isBackend = (roles: readonly Role[]): boolean => roles.some((role) => privilegedRoles.has(role));
+
 /** A privileged token needs the service audience and only a privileged one may have it, so neither kind is worth stealing for the other's door. */
 function isForUs(claims: Claims, roles: readonly Role[], { audience, serviceAudience }: Pick<VerifierOptions, 'audience' | 'serviceAudience'>): boolean {
   const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
-  const service = roles.some((role) => privilegedRoles.has(role));
-  if (service) return serviceAudience === undefined || audiences.includes(serviceAudience);
+  if (isBackend(roles)) return serviceAudience === undefined || audiences.includes(serviceAudience);
   if (serviceAudience !== undefined && audiences.includes(serviceAudience)) return false;
   return audience === undefined || audiences.includes(audience);
 }

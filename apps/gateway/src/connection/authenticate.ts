@@ -48,7 +48,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   const malformed = !wish && triesToResume(handshake);
   scrubHandshake(handshake);
   if (protocol !== null && protocol < protocolVersionMin) throw new Rejection('client/too-old');
-  const identity = await realm.gateway.verifier.verify(token);
+  const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   const expected = await admitted(realm, identity);
   const characterId = expected.character?.characterId ?? null;

@@ -5,6 +5,7 @@ import type { EventRow } from './event-row.ts';
 import type { EventTable } from './events.ts';
 import { rejectionOf } from './rejection-of.ts';
 import type { Session, SocketWithAuth } from './session.ts';
+import { withoutPayload } from './without-payload.ts';
 
 /** A handler that takes longer is answered for: the client may send the same command again. */
 const handlerTimeoutMs = 5_000;
@@ -72,7 +73,7 @@ async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promis
     acknowledge(reply, data, gateway.metrics);
     gateway.metrics.eventSeconds.observe({ event: call.event, outcome: 'accepted' }, (performance.now() - call.receivedAtMs) / 1000);
   } catch (error) {
-    const outcome = answerError(call.realm, reply, error);
+    const outcome = answerError(call.realm, reply, error, payload);
     gateway.metrics.eventSeconds.observe({ event: call.event, outcome }, (performance.now() - call.receivedAtMs) / 1000);
   } finally {
     calls.count -= 1;
@@ -95,13 +96,13 @@ async function withinTime(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Never throws: what cannot be answered is logged. */
-function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refused' | 'failed' {
+/** Never throws: what cannot be answered is logged, without what people wrote. */
+function answerError(realm: RealmContext, reply: Reply, error: unknown, payload?: Payload): 'refused' | 'failed' {
   const { metrics } = realm.gateway;
   const rejection = rejectionOf(error);
   const failed = rejection.code === 'server/internal';
   const event = isClientEventName(reply.event) ? reply.event : 'other';
-  if (failed) metrics.report('event-failed', { client_event: event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });
+  if (failed) metrics.report('event-failed', { client_event: event }, { err: withoutPayload(error, payload), userId: realm.sessions.get(reply.socket.id)?.userId });
   else metrics.report('event-refused', { client_event: event, code: rejection.code });
   try {
     refuse(reply, rejection.toRefusal());

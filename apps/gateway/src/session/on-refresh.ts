@@ -3,7 +3,7 @@ import type { Call } from '../context.ts';
 
 /** Takes a newer token of the same user, so that the session outlives the one it began with. */
 export async function onRefresh({ realm, session }: Call, { token }: ClientPayload<'session:refresh'>): Promise<ClientAnswer<'session:refresh'>> {
-  const identity = await realm.gateway.verifier.verify(token);
+  const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   if (identity.issuedAtMs < (session.player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
