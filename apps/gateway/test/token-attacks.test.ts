@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import { signRefreshToken } from '@skirmish/auth';
 import { createDatabase } from '@skirmish/database';
 import { type RefusalCode, refusals, type RealmId } from '@skirmish/protocol';
@@ -34,17 +35,19 @@ afterAll(async () => {
 const realmOf = ({ gateway: { realms } }: TestGateway) => realms[0]!;
 const refreshTokenFor = async (userId: string): Promise<string> => (await signRefreshToken({ secret, userId, ttlSeconds: 60, familyId: randomUUID(), tokenId: randomUUID() })).token;
 
-/** Every command that reaches Redis while the work is done, as text. */
+/** Every command that reaches Redis while the work is done, as text. Over a plain connection, since the client stumbles over its own MONITOR. */
 async function saidToRedis(work: () => Promise<unknown>): Promise<string[]> {
-  const monitor = await redis.monitor();
-  const said: string[] = [];
-  monitor.on('monitor', (_time: string, args: readonly string[]) => { said.push(args.join(' ')); });
+  const monitor = connect(server.port, '127.0.0.1');
+  let said = '';
+  monitor.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+  monitor.write('MONITOR\r\n');
+  await eventually(() => said.startsWith('+OK'));
   await work();
   const end = `the end ${randomUUID()}`;
   await redis.echo(end);
-  await eventually(() => said.some((line) => line.includes(end)));
-  monitor.disconnect();
-  return said;
+  await eventually(() => said.includes(end));
+  monitor.destroy();
+  return said.split('\r\n');
 }
 
 async function ban(userId: string): Promise<void> {
