@@ -53,7 +53,7 @@ attacks('what a good token is, so that the refusals below mean something', [
   ['EdDSA under its new name', forge({ alg: 'Ed25519', kid: 'EdDSA' }, claims, 'EdDSA', pairs.EdDSA.privateKey), 'accepted'],
 ]);
 
-attacks('no signature', [
+attacks('[TOK2] no signature', [
   ...['none', 'None', 'NONE', 'nOnE', ' none', 'none ', 'n\u00f6ne', '', 'null', 'NONE\0'].flatMap((alg): Attack[] => [
     [`alg ${JSON.stringify(alg)}, an empty third part`, `${encode({ alg })}.${goodClaims}.`, 'auth/malformed'],
     [`alg ${JSON.stringify(alg)}, no third part`, `${encode({ alg })}.${goodClaims}`, 'auth/malformed'],
@@ -67,7 +67,7 @@ attacks('no signature', [
 ]);
 
 const spki = (algorithm: (typeof asymmetric)[number], format: 'pem' | 'der'): string | Buffer => pairs[algorithm].publicKey.export({ type: 'spki', format } as never);
-attacks('a public key as a secret', [
+attacks('[TOK2] a public key as a secret', [
   ...asymmetric.flatMap((algorithm): Attack[] =>
     [
       ['PEM', spki(algorithm, 'pem')],
@@ -82,7 +82,7 @@ attacks('a public key as a secret', [
   ['the secret itself under RS256', forge({ alg: 'RS256', kid: 'RS256' }, claims, 'HS256', secret), 'auth/invalid'],
 ]);
 
-attacks('one algorithm in the place of another', [
+attacks('[TOK2] one algorithm in the place of another', [
   ...asymmetric.flatMap((header) =>
     asymmetric.filter((key) => key !== header).flatMap((key): Attack[] => [
       [`${header} in the header, the key of ${key}, its own kid`, byKey(key, { alg: header }), 'auth/invalid'],
@@ -104,13 +104,13 @@ const kids: readonly (readonly [string, unknown])[] = [
   ['an address', 'http://127.0.0.1/'], ['with a zero byte', 'ES256\0'], ['a prototype', '__proto__'], ['a constructor', 'constructor'], ['a list', ['ES256']], ['an object', { kid: 'ES256' }],
   ['a number', 0], ['true', true], ['null', null], ['of 257 characters', 'k'.repeat(257)], ['of 4,000 characters', 'k'.repeat(4_000)],
 ];
-attacks('tricks with kid', [
+attacks('[TOK2] tricks with kid', [
   ...kids.map(([what, kid]): Attack => [`${what}, the right key`, byKey('ES256', { kid }), 'auth/invalid']),
   ...kids.map(([what, kid]): Attack => [`${what}, a key of the attacker`, byAttacker({ kid }), 'auth/invalid']),
   ['a list, the right secret', bySecret({}, { kid: ['x'] }), 'auth/invalid'],
 ]);
 
-describe('keys that a header brings or points to', () => {
+describe('[TOK2] keys that a header brings or points to', () => {
   const pointers = (): readonly (readonly [string, object])[] => {
     const { url } = attackersServer;
     const jwk = attacker.ES256.publicKey.export({ format: 'jwk' });
@@ -136,7 +136,7 @@ describe('keys that a header brings or points to', () => {
   });
 });
 
-attacks('extensions of the header', [
+attacks('[TOK2] extensions of the header', [
   ['crit that nobody knows', bySecret({}, { crit: ['x'], x: 1 }), 'auth/invalid'],
   ['crit of a claim', bySecret({}, { crit: ['exp'], exp: 1 }), 'auth/invalid'],
   ['crit that is empty', bySecret({}, { crit: [] }), 'auth/malformed'],
@@ -148,7 +148,7 @@ attacks('extensions of the header', [
 ]);
 
 const seconds = { late: nowSeconds - 6, past: nowSeconds - 60, soon: nowSeconds + 6 };
-attacks('times', [
+attacks('[TOK3] times', [
   ['no exp', without('exp'), 'auth/invalid'],
   ...['1900000000', null, true, [1_900_000_000], {}, -1, ''].map((exp): Attack => [`exp ${JSON.stringify(exp)}`, bySecret({ exp }), exp === -1 ? 'auth/expired' : 'auth/invalid']),
   ['exp beyond all numbers', bySecret(JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e999')), 'auth/invalid'],
@@ -164,7 +164,7 @@ attacks('times', [
   ['iat of 1970', bySecret({ iat: 0 }), 'auth/expired'],
 ]);
 
-attacks('subjects', [
+attacks('[CON4] subjects', [
   ['none', without('sub'), 'auth/invalid'],
   ...['', 'x'.repeat(129), 'ü'.repeat(65), 'p1\0', 'p1\n', 'p\u202e1', 'p\u200b1', '\ud800', 1, null, true, ['p1'], { id: 'p1' }].map((sub): Attack => [
     JSON.stringify(sub).slice(0, 30), bySecret({ sub }), 'auth/invalid',
@@ -174,7 +174,7 @@ attacks('subjects', [
   ['one that comes by the prototype', bySecret(`{"__proto__":{"sub":"p1"},"iat":${nowSeconds},"exp":${nowSeconds + 60},"iss":"${issuer}","aud":"skirmish"}`), 'auth/invalid'],
 ]);
 
-attacks('issuers and audiences', [
+attacks('[TOK4] issuers and audiences', [
   ['no issuer', without('iss'), 'auth/invalid'],
   ...['https://evil.example', `${issuer}/`, issuer.toUpperCase(), [issuer], '', null].map((iss): Attack => [`iss ${JSON.stringify(iss)}`, bySecret({ iss }), 'auth/invalid']),
   ['no audience', without('aud'), 'auth/invalid'],
@@ -217,7 +217,7 @@ attacks('signatures', [
   ['of the claims alone', `${goodHeader}.${goodClaims}.${encode(signatureOf(goodClaims, 'HS256', secret))}`, 'auth/invalid'],
 ]);
 
-attacks('spellings', [
+attacks('[TOK1] spellings', [
   ...[' ', '\n', '\t', '\0', '\ufeff', '\u200b', '=', '==', '.', '%', '+', '/', '\u0660', 'Ａ'].flatMap((more): Attack[] => [
     [`${JSON.stringify(more)} behind`, `${good}${more}`, 'auth/malformed'],
     [`${JSON.stringify(more)} before`, `${more}${good}`, 'auth/malformed'],
@@ -252,7 +252,7 @@ describe('names that stand twice', () => {
   });
 });
 
-describe('tokens that are too long', () => {
+describe('[TOK1] tokens that are too long', () => {
   const parse = vi.spyOn(JSON, 'parse');
   afterAll(() => { parse.mockRestore(); });
   const ofLength = (length: number): string => {
