@@ -247,7 +247,7 @@ describe('a handler that throws what it was given', () => {
       'session:refresh': { limit: defaultRateOf('session:refresh'), order: 'at-once', may: anyone, handle: (_call: unknown, payload: { token: string }) => { throw new Rejection('server/internal', { cause: new Error(`near ${payload.token}`) }); } },
     } as const;
     const logger = createLogger({ name: 'gateway', level: 'trace', destination: { write: (line) => void lines.push(line) } });
-    await using gateway: TestGateway = await startGateway(world, { JWT_SECRET: jwtSecret }, { logger, events: table as never });
+    await using gateway: TestGateway = await startGateway(world, { JWT_SECRET: jwtSecret }, { logger, events: table });
     using client = clientOf(gateway, { token: await tokenOf('p9') });
     await connected(client);
     const answers = [await client.ask('chat:send', { commandId: 'boom', channel, text: text('thrown') }), await client.ask('session:refresh', { token: `${mark}.${mark}.${mark}` })];

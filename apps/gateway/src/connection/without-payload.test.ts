@@ -35,7 +35,7 @@ describe('an error as it may be logged', () => {
   it('can be logged with all of its errors', () => {
     const error = withoutPayload(new AggregateError([new Error(text), text], 'both'), payload) as AggregateError;
     expect(error).toBeInstanceOf(AggregateError);
-    expect(error.errors.map((each) => (each instanceof Error ? each.message : each))).toEqual(['[payload]', '[payload]']);
+    expect(error.errors.map((each) => (each instanceof Error ? each.message : String(each)))).toEqual(['[payload]', '[payload]']);
   });
 
   it('ends where causes form a circle', () => {
