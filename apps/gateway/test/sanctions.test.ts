@@ -182,6 +182,15 @@ describe('log out everywhere', () => {
     expect((await refusalOf(client)).data?.code).toBe('auth/revoked');
   });
 
+  it('ends the refresh tokens of the user, too', async () => {
+    const post = async (path: string, body: object) => (await callService(gatewayAt(0), 'POST', `/v1/dev/${path}`, { body })).body;
+    const { data } = await post('token', { userId: 'p12' });
+    await call('POST', '/v1/users/p12/logout-everywhere');
+    expect(await post('refresh', { refreshToken: data?.['refreshToken'] })).toMatchObject({ ok: false, error: { code: 'auth/revoked' } });
+    const again = await post('token', { userId: 'p12' });
+    expect(await post('refresh', { refreshToken: again.data?.['refreshToken'] })).toMatchObject({ ok: true });
+  });
+
   it('of nobody is user/not-found', async () => {
     expect(await call('POST', '/v1/users/nobody/logout-everywhere')).toMatchObject({ status: 404, body: { error: { code: 'user/not-found' } } });
   });

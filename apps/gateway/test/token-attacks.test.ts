@@ -127,10 +127,10 @@ describe('session:refresh', () => {
   ] as const)('[SES3] with a token %s is refused with %s and changes nothing', async (_what, code, make) => {
     using client = await join(gateway, 'p17');
     const [session] = realmOf(gateway).sessions.of('p17' as never);
-    const before = session!.tokenExpiresAtMs;
+    const before = session!.socket.data.expiresAtMs;
     const answer = await client.ask('session:refresh', { token: await make() });
     expect(answer).toEqual({ ok: false, error: { code, message: refusals[code].message, retry: 'never' } });
-    expect(session!.tokenExpiresAtMs).toBe(before);
+    expect(session!.socket.data.expiresAtMs).toBe(before);
     expect(await client.ask('session:ping', { atMs: 1 })).toMatchObject({ ok: true });
     client[Symbol.dispose]();
     await eventually(() => realmOf(gateway).sessions.of('p17' as never).length === 0);
@@ -139,7 +139,7 @@ describe('session:refresh', () => {
   it('an older token of the same user shortens nothing', async () => {
     using client = await join(gateway, 'p15');
     const [session] = realmOf(gateway).sessions.of('p15' as never);
-    const before = session!.tokenExpiresAtMs;
+    const before = session!.socket.data.expiresAtMs;
     expect(await client.ask('session:refresh', { token: await tokenFor('p15', { ttlSeconds: 60 }) })).toEqual({ ok: true, data: { tokenExpiresAtMs: before } });
   });
 });

@@ -34,12 +34,13 @@ export async function liftSanctions(database: Database, userId: UserId, kind: 'm
   return Number(numUpdatedRows);
 }
 
-/** Makes every token of a user void that was issued before the instant; never undoes an earlier call. False when there is no such user. Throws the database's error. */
+/**
+ * Makes every token of a user void that was issued before the instant, and every refresh token; never undoes an earlier call. False when there
+ * is no such user. Throws the database's error.
+ */
 export async function revokeTokens(database: Database, userId: UserId, beforeMs: number): Promise<boolean> {
-  const { numUpdatedRows } = await database.db
-    .updateTable('users')
-    .set({ tokens_valid_from_ms: sql<number>`greatest(tokens_valid_from_ms, ${beforeMs}::int8)` })
-    .where('user_id', '=', userId)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
+  const { numAffectedRows } = await sql`
+    with ended as (update refresh_families set revoked_at_ms = now_ms() where user_id = ${userId} and revoked_at_ms is null)
+    update users set tokens_valid_from_ms = greatest(tokens_valid_from_ms, ${beforeMs}::int8) where user_id = ${userId}`.execute(database.db);
+  return numAffectedRows === 1n;
 }
