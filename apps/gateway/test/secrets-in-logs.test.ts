@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { signRefreshToken, signToken } from '@skirmish/auth';
+import { PlayerChanges } from '@skirmish/emitter';
 import { createLogger } from '@skirmish/observability';
-import { defaultRateOf, type RealmId, Rejection, type ZoneId } from '@skirmish/protocol';
+import { defaultRateOf, type RealmId, Rejection, type UserId, type ZoneId } from '@skirmish/protocol';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, startRedis, startTcpProxy, type TcpProxy, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -204,6 +205,11 @@ async function failInHandlers(client: Client, answers: string[]): Promise<void> 
 }
 
 async function whilePostgresIsAway(to: Reached, client: Client, answers: string[]): Promise<void> {
+  // Something has changed about a known player, who is let in on an earlier reading.
+  const admin = createRedis({ url: redis.url.replace('redis://', `redis://:${redisPassword}@`), name: 'test', role: 'command' });
+  await whenReady(admin);
+  await new PlayerChanges(admin, realm as RealmId).mark(['p1' as UserId]);
+  admin.disconnect();
   postgres.blackhole();
   using known = clientOf(to, { token: await tokenOf('p1') });
   await connected(known);

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { signRefreshToken } from '@skirmish/auth';
-import { createDatabase } from '@skirmish/database';
 import { type RefusalCode, refusals, type RealmId } from '@skirmish/protocol';
 import { createRedis, keysOf, type Redis, whenReady } from '@skirmish/redis';
 import { eventually, startRedis } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, connected, join, refusalOf, secret, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
 import { ask, engineUrl } from './_polling.ts';
+import { callService } from './_service-caller.ts';
 
 /** What the gateway does with tokens that are refused; the forms of attack themselves stand in packages/auth/test/attacks.test.ts. */
 let world: TestWorld;
@@ -51,8 +51,8 @@ async function saidToRedis(work: () => Promise<unknown>): Promise<string[]> {
 }
 
 async function ban(userId: string): Promise<void> {
-  await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
-  await database.db.insertInto('sanctions').values({ user_id: userId, kind: 'ban', reason: 'test', created_by: 'test' }).execute();
+  const answer = await callService(gateway, 'POST', `/v1/users/${userId}/sanctions`, { token: await tokenFor('backend', { roles: ['service'] }), body: { kind: 'ban', reason: 'test' } });
+  expect(answer.status).toBe(200);
 }
 
 describe('a connection that is refused', () => {
@@ -206,7 +206,7 @@ describe('after the handshake', () => {
       await client.hears('session:welcome');
       const [session] = realmOf(gateway).sessions.of('p12' as never);
       const remote = await realmOf(other).nsp.in('user:p12').fetchSockets();
-      expect(remote.map(({ data }) => data)).toEqual([{ userId: 'p12', characterId: 'c12' }]);
+      expect(remote.map(({ data }) => data)).toEqual([{ userId: 'p12', characterId: 'c12', roles: ['player'], expiresAtMs: expect.any(Number), device: expect.any(String) }]);
       told = JSON.stringify([remote.map(({ handshake, data, rooms }) => [handshake, data, [...rooms]]), session!.socket.handshake, session!.socket.data]);
       expect(await client.ask('session:refresh', { token: inQuery })).toMatchObject({ ok: true });
     });
