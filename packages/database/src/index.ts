@@ -20,3 +20,4 @@ export { liftSanctions, type NewSanction, revokeTokens, storeSanction } from './
 export { createRefreshFamilies, type RefreshFamilies, type RefreshFamiliesOptions, type RefreshTokenOfFamily } from './refresh-families.ts';
 export { type AuditLine, writeAudit } from './service-audit.ts';
 export { chatHistory, settleMessage, type HistoryMessage, type HistoryQuery, type MessageVerdict, type SentMessage, type SettledMessage, type SettleOptions } from './chat-repository.ts';
+export { addStrikes, type AddedStrikes, type NewStrikes, type StrikeRules } from './strikes.ts';

@@ -239,6 +239,21 @@ export interface RefreshFamiliesTable {
   revoked_at_ms: Optional<AtMs>;
 }
 
+/** Refused requests above a rate. */
+export interface StrikesTable {
+  user_id: string;
+  /** The part of the event before the colon; '' for all of the user's together. */
+  feature: string;
+  /** As of `at_ms`; it fades from then on. */
+  score: number;
+  /** What it was when the newest strikes were added: tells who crossed a threshold. */
+  score_before: number;
+  at_ms: AtMs;
+  muted_until_ms: Optional<AtMs>;
+  /** Whether the newest strikes began the mute. */
+  mute_begins: boolean;
+}
+
 /** Every table. Columns are named as in Postgres, so that a search finds SQL and TypeScript alike. */
 export interface Schema {
   users: UsersTable;
@@ -258,6 +273,7 @@ export interface Schema {
   mailbox: MailboxTable;
   service_audit: ServiceAuditTable;
   refresh_families: RefreshFamiliesTable;
+  strikes: StrikesTable;
 }
 
 /** A row of a table as it is read. */

@@ -55,6 +55,7 @@ const catalogue = {
   'user/not-found': entry('There is no such user.', 'never', 404),
 
   'rate/limited': entry('Too many of these in a short time.', 'later', 429, { retryAfterMs: 1_000 }),
+  'rate/disconnected': entry('The connection was ended because of too many refused requests.', 'later', 429, { retryAfterMs: 5_000, ...ends }),
 
   'room/forbidden': entry('You are not a member of this room.', 'never', 403),
   'room/full': entry('The room is full.', 'later', 409, { retryAfterMs: 5_000 }),

@@ -51,6 +51,10 @@ export interface RealmKeys {
   /** A fresh mark whenever what the database says about a user has changed; kept longer than any cache of it. */
   changed(this: void, user: UserId): string;
   limit(this: void, name: string): string;
+  /** What a user may still do of one thing, over all gateways. */
+  limitOf(this: void, user: UserId, name: string): string;
+  /** Hash: feature → end of the user's mute there, by the clock of Redis. */
+  mutes(this: void, user: UserId): string;
   /** Pub/Sub channel of state and ephemeral events of a room. */
   volatile(this: void, room: RoomName): string;
   /** Answer of a command, kept 10 minutes; scope is (user, event). */
@@ -101,6 +105,8 @@ export function keysOf(realm: RealmId): RealmKeys {
     revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,
     changed: (user) => `${prefix}changed:${escapeUserId(user)}`,
     limit: (name) => `${prefix}limit:${name}`,
+    limitOf: (user, name) => `${prefix}limit:${name}:${escapeUserId(user)}`,
+    mutes: (user) => `${prefix}mutes:${escapeUserId(user)}`,
     volatile: (room) => `${prefix}volatile:${room}`,
     command: (user, event, commandId) => `${prefix}command:${escapeUserId(user)}:${event}:${commandId}`,
     emitted: (idempotencyKey) => `${prefix}emitted:${idempotencyKey}`,
