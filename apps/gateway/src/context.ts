@@ -8,6 +8,7 @@ import type { LaneProducer } from '@skirmish/queue';
 import type { Redis } from '@skirmish/redis';
 import type { RealmTransport } from './cluster/realm-transport-types.ts';
 import type { GatewayConfig } from './config.ts';
+import type { ClusterLimits } from './connection/cluster-limits.ts';
 import type { Overload } from './connection/overload.ts';
 import type { PlayerCache } from './connection/player-cache.ts';
 import type { RereadPlayers } from './connection/reread-players.ts';
@@ -15,6 +16,8 @@ import type { RealmNamespace, Session } from './connection/session.ts';
 import type { Sessions } from './connection/sessions.ts';
 import type { TokenBuckets } from './connection/token-buckets.ts';
 import type { TokenLife } from './connection/token-life.ts';
+import type { Mutes } from './limits/mutes.ts';
+import type { Strikes } from './limits/strikes.ts';
 import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { RoomService } from './room/room-service.ts';
@@ -31,6 +34,9 @@ export interface GatewayContext {
   readonly verifier: Verifier;
   readonly players: PlayerCache;
   readonly buckets: TokenBuckets;
+  /** Requests above a rate, and what follows from too many. */
+  readonly strikes: Strikes;
+  readonly mutes: Mutes;
   readonly tokens: TokenLife;
   readonly connecting: { count: number };
   readonly overload: Overload;
@@ -50,6 +56,8 @@ export interface RealmContext {
   /** Reads the players of the sessions here anew when something has. */
   readonly reread: RereadPlayers;
   readonly rooms: RoomService;
+  /** Rates that are counted over all gateways. */
+  readonly clusterLimits: ClusterLimits;
   /** What the studio's own services hear. */
   readonly backend: BackendEventRecorder;
   readonly zones: Zones;

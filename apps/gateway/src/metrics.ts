@@ -17,6 +17,11 @@ const events = {
   'event-refused': { message: 'an event was refused', level: 'debug', labels: ['client_event', 'code'] },
   'event-failed': { message: 'an event handler failed', level: 'error', labels: ['client_event'] },
   'answer-unsendable': { message: 'an answer could not be written', level: 'error', labels: ['client_event'] },
+  'rate-uncounted': { message: 'an event was not counted over all gateways, because Redis is away', level: 'debug', labels: ['client_event'] },
+  'strikes-unwritten': { message: 'strikes could not be written; what this gateway saw decides', level: 'warn', labels: [] },
+  'strikes-dropped': { message: 'strikes of a user were not counted, because too many users have some', level: 'debug', labels: [] },
+  'limit-step': { message: 'a user went on above its rates', level: 'info', labels: ['step'] },
+  'limit-step-failed': { message: 'what follows from too many strikes could not be done everywhere', level: 'warn', labels: ['step'] },
   'room-joined': { message: 'a socket joined a room', level: 'debug', labels: ['kind'] },
   'room-left': { message: 'a socket left a room', level: 'debug', labels: ['kind'] },
   'position-refused': { message: 'a publication of positions was refused', level: 'warn', labels: ['realm'] },
@@ -38,6 +43,7 @@ export interface GatewayMetrics {
   readonly eventSeconds: Histogram<'event' | 'outcome'>;
   readonly connectSeconds: Histogram;
   readonly ticksPublished: Counter;
+  readonly strikes: Counter<'feature'>;
   readonly backendEventsDropped: Counter<'why'>;
   /** Not sent because of pressure. */
   readonly ephemeralDropped: Counter;
@@ -59,6 +65,7 @@ export function createGatewayMetrics(parts: { readonly logger: Logger; readonly 
     connectSeconds: metrics.histogram({ name: 'connect_seconds', help: 'Time from CONNECT to the welcome', buckets: durationBuckets }),
     ephemeralDropped: metrics.counter({ name: 'ephemeral_dropped_total', help: 'Ephemeral events that were not sent because the process was overloaded' }),
     backendEventsDropped: metrics.counter({ name: 'backend_events_dropped_total', help: 'Backend events that were not written', labels: ['why'] }),
+    strikes: metrics.counter({ name: 'strikes_total', help: 'Requests above a rate', labels: ['feature'] }),
     ticksPublished: metrics.counter({ name: 'zone_publications_total', help: 'Publications of positions to other gateways' }),
   };
 }

@@ -50,6 +50,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   if (protocol !== null && protocol < protocolVersionMin) throw new Rejection('client/too-old');
   const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
+  await realm.clusterLimits.admit(identity.userId);
   const expected = await admitted(realm, identity);
   const characterId = expected.character?.characterId ?? null;
   const { userId, roles, expiresAtMs } = identity;

@@ -3,6 +3,7 @@ import type { Call, RealmContext } from '../context.ts';
 import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
 import type { EventRow } from './event-row.ts';
 import type { EventTable } from './events.ts';
+import { limitHere, limitInCluster } from './limit-event.ts';
 import { rejectionOf } from './rejection-of.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 import { withoutPayload } from './without-payload.ts';
@@ -41,7 +42,7 @@ function receive(realm: RealmContext, session: Session, table: EventTable, event
   if (!row) throw new Rejection('event/unknown');
   const call: Call = { realm, session, event, receivedAtMs: performance.now() };
   const payload = parse(event, args);
-  limit(call, row, payload);
+  limitHere(call, row.limit, payload);
   if (row.order === 'at-once') {
     void run(call, row, payload, reply);
   } else if (!session.turns.take(() => run(call, row, payload, reply))) {
@@ -52,16 +53,6 @@ function receive(realm: RealmContext, session: Session, table: EventTable, event
 function parse(event: ClientEventName, args: readonly unknown[]): Payload {
   if (args.length > 1) throw new Rejection('payload/invalid');
   return parseClientPayload(event, args[0]);
-}
-
-/** The steady rate and its burst; where surplus is coalesced, only what is above the strike rate is refused. */
-function limit({ realm, session }: Call, { limit: rate }: Row, payload: Payload): void {
-  const { buckets } = realm.gateway;
-  const name = rate.scope === 'channel' && 'channel' in payload ? `${rate.bucket} ${payload.channel.kind} ${payload.channel.id}` : rate.bucket;
-  const strike = rate.strikePerSecond;
-  const bounds = strike === undefined ? rate : { ratePerSecond: strike, burst: strike };
-  const retryAfterMs = buckets.take(session.userId, name, bounds, Date.now());
-  if (retryAfterMs > 0) throw new Rejection('rate/limited', { retryAfterMs });
 }
 
 async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promise<void> {
@@ -82,6 +73,7 @@ async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promis
 }
 
 async function answerOf(call: Call, row: Row, payload: Payload): Promise<unknown> {
+  await limitInCluster(call, row.limit);
   await row.may(call, payload);
   return row.handle(call, payload);
 }

@@ -13,6 +13,7 @@ import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
 import { type Arrivals, createAuthenticate } from './authenticate.ts';
+import { ClusterLimits } from './cluster-limits.ts';
 import type { EventTable } from './events.ts';
 import { rejectionOf } from './rejection-of.ts';
 import { RereadPlayers } from './reread-players.ts';
@@ -51,6 +52,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     transport,
     bus,
     ...players,
+    clusterLimits: limitsOf(gateway, transport),
     backend: createBackendEventRecorder({
       redis: transport.redis,
       realm,
@@ -105,4 +107,16 @@ function playersOf({ gateway, realm, transport }: Pick<ServeRealmParts, 'gateway
   const onFailed = (userId: UserId, err: unknown): void => { gateway.metrics.report('reread-failed', { code: rejectionOf(err).code }, { err, userId }); };
   const reread = new RereadPlayers({ realm, sessions, changes, rooms, players: gateway.players, onFailed });
   return { sessions, changes, rooms, reread };
+}
+
+function limitsOf({ config, metrics, buckets, mutes }: GatewayContext, { realm, redis }: RealmTransport): ClusterLimits {
+  return new ClusterLimits({
+    realm,
+    redis,
+    buckets,
+    mutes,
+    scale: config.rateLimitScale,
+    connectsPerSecond: config.connectsPerUserPerSecond,
+    onUncounted: (event) => { metrics.report('rate-uncounted', { client_event: event }); },
+  });
 }
