@@ -58,7 +58,7 @@ describe('limits over all gateways', () => {
     const outcomes: unknown[] = [];
     for (let n = 0; n < 9; n += 1) outcomes.push(await refusal(gateways[n % 3]!.limits.admit(user)));
     expect(outcomes.slice(0, 6)).toEqual(Array.from({ length: 6 }, () => null));
-    expect(outcomes.slice(6)).toEqual(Array.from({ length: 3 }, () => expect.objectContaining({ code: 'rate/limited', retryAfterMs: expect.any(Number) })));
+    for (const outcome of outcomes.slice(6)) expect(outcome).toMatchObject({ code: 'rate/limited', retryAfterMs: expect.any(Number) });
     expect((outcomes[6] as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(500);
   });
 

@@ -81,8 +81,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   guardVolatile(nsp.adapter, { slow: overload.slow.ids, drops: overload.dropsEphemeral });
   nsp.use(createAuthenticate(context, arrivals));
   nsp.on('connection', createArrive(context, arrivals, table));
-  const ephemera = { slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral };
-  followRooms({ ...ephemera, nsp, transport, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
+  followRooms({ nsp, transport, slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
   transport.onReread(players.reread.changed);
