@@ -2,7 +2,7 @@ import type { AddedStrikes, NewStrikes, StrikeRules } from '@skirmish/database';
 import type { UserId } from '@skirmish/protocol';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Consequences } from './consequences.ts';
-import { allFeatures, faded, stepFor, type Thresholds } from './ladder.ts';
+import { allFeatures, faded, type Step, stepFor, type Thresholds } from './ladder.ts';
 import type { Mutes } from './mutes.ts';
 
 export interface StrikesOptions {
@@ -97,7 +97,9 @@ export class Strikes {
       if (!this.#stopped) await Promise.all([...batch].map(([userId, user]) => this.#decideAlone(userId, user)));
       return;
     }
-    if (!this.#stopped) await Promise.all(added.map((row) => this.#decide(row, batch.get(row.userId)?.decided ?? 0)));
+    if (this.#stopped) return;
+    const users = Map.groupBy(added, ({ userId }) => userId);
+    await Promise.all([...users].map(([userId, rows]) => this.#decide(userId, rows, batch.get(userId)?.decided ?? 0)));
   }
 
   #takeBatch(nowMs: number): Map<UserId, Unwritten> {
@@ -123,39 +125,45 @@ export class Strikes {
     user.keptSinceMs = nowMs;
   }
 
-  async #decide({ userId, feature, before, after, mutedForMs, muteBegins }: AddedStrikes, decided: number): Promise<void> {
-    const { consequences, mutes, thresholds } = this.#options;
-    if (feature === allFeatures) {
-      const step = stepFor(Math.max(before, decided), after, thresholds);
-      if (step) await consequences.take(step, userId, after);
-    } else if (mutedForMs > 0) {
-      const known = mutes.leftMs(userId, feature, Date.now()) > 0;
-      mutes.set(userId, feature, Date.now() + mutedForMs);
-      if (muteBegins && !known) await consequences.mute(userId, feature, mutedForMs);
-    }
+  /** By the total of the cluster. Whoever begins a mute tells it. */
+  async #decide(userId: UserId, rows: readonly AddedStrikes[], decided: number): Promise<void> {
+    const { mutes, thresholds } = this.#options;
+    const nowMs = Date.now();
+    const muting = rows.filter(({ feature, muteBegins }) => muteBegins && mutes.leftMs(userId, feature, nowMs) === 0);
+    for (const { feature, mutedForMs } of rows) if (mutedForMs > 0) mutes.set(userId, feature, nowMs + mutedForMs);
+    const total = rows.find(({ feature }) => feature === allFeatures);
+    const step = total ? stepFor(Math.max(total.before, decided), total.after, thresholds) : null;
+    await this.#take(userId, step, total?.after ?? 0, new Map(muting.map(({ feature, mutedForMs }) => [feature, mutedForMs])));
+  }
+
+  /** The mutes, then the step; a warning is left out where a mute says more. Resolves to false when the step is not in force. */
+  async #take(userId: UserId, step: Step | null, score: number, muting: ReadonlyMap<string, number>): Promise<boolean> {
+    const { consequences } = this.#options;
+    await Promise.all([...muting].map(([feature, forMs]) => consequences.mute(userId, feature, forMs)));
+    return step === null || (step === 'warn' && muting.size > 0) || consequences.take(step, userId, score);
   }
 
   /** By what was seen here alone, and keeps it. */
   async #decideAlone(userId: UserId, user: Unwritten): Promise<void> {
-    const { consequences, thresholds, rules } = this.#options;
+    const { thresholds } = this.#options;
     const after = user.counts.get(allFeatures) ?? 0;
     const step = stepFor(user.decided, after, thresholds);
     user.decided = Math.max(user.decided, after);
     user.keptSinceMs ??= Date.now();
     this.#keep(userId, user);
-    const muting = [...user.counts].filter(([, count]) => count >= rules.muteAt).map(([feature]) => this.#muteAlone(userId, feature));
-    const inForce = step ? await consequences.take(step, userId, after) : true;
+    const inForce = await this.#take(userId, step, after, this.#muteAlone(userId, user));
     // A ban needs Postgres: it is decided again as soon as the strikes could be written.
     if (!inForce && step === 'ban') user.decided = Math.min(user.decided, thresholds.banAt - 1);
-    await Promise.all(muting);
   }
 
-  async #muteAlone(userId: UserId, feature: string): Promise<void> {
-    const { consequences, mutes, rules } = this.#options;
+  #muteAlone(userId: UserId, { counts }: Unwritten): ReadonlyMap<string, number> {
+    const { mutes, rules } = this.#options;
     const nowMs = Date.now();
-    if (rules.neverMuted.includes(feature) || mutes.leftMs(userId, feature, nowMs) > 0) return;
-    mutes.set(userId, feature, nowMs + rules.muteMs);
-    await consequences.mute(userId, feature, rules.muteMs);
+    const muting = [...counts.keys()].filter(
+      (feature) => (counts.get(feature) ?? 0) >= rules.muteAt && !rules.neverMuted.includes(feature) && mutes.leftMs(userId, feature, nowMs) === 0,
+    );
+    for (const feature of muting) mutes.set(userId, feature, nowMs + rules.muteMs);
+    return new Map(muting.map((feature) => [feature, rules.muteMs]));
   }
 
   /** Puts back what could not be written, with what came meanwhile. */
