@@ -1,12 +1,13 @@
 import type { UserId } from '@skirmish/protocol';
+import type { ClusterLimits } from '../connection/cluster-limits.ts';
 import type { GatewayMetrics } from '../metrics.ts';
-import type { RealmContext } from '../context.ts';
 import type { Step } from './ladder.ts';
 import { endSessions, type Reach, tellUser } from './reach-user.ts';
+import type { StepTaker } from './strikes.ts';
 import type { TemporaryBan } from './temporary-ban.ts';
 
 export interface ConsequencesParts {
-  readonly realms: readonly (Reach & Pick<RealmContext, 'clusterLimits'>)[];
+  readonly realms: readonly (Reach & { readonly clusterLimits: Pick<ClusterLimits, 'mute'> })[];
   readonly temporaryBan: TemporaryBan;
   readonly banMs: number;
   readonly report: GatewayMetrics['report'];
@@ -22,7 +23,7 @@ const reasons = {
 } as const;
 
 /** Does what the ladder says. Nothing here rejects: what fails is counted and logged, and whoever goes on is met again by the next step. */
-export class Consequences {
+export class Consequences implements StepTaker {
   readonly #parts: ConsequencesParts;
 
   constructor(parts: ConsequencesParts) {

@@ -1,9 +1,13 @@
 import { type RefusalCode, refusals, roomOf, type UserId } from '@skirmish/protocol';
+import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import { emitDirect } from '../connection/redis-adapter.ts';
-import type { RealmContext } from '../context.ts';
+import type { Sessions } from '../connection/sessions.ts';
 
 /** A realm as far as its users are reached. */
-export type Reach = Pick<RealmContext, 'transport' | 'sessions'>;
+export interface Reach {
+  readonly transport: Pick<RealmTransport, 'emitter'>;
+  readonly sessions: Pick<Sessions, 'of'>;
+}
 
 /** What a sanctioned user is told. */
 export interface Told {

@@ -1,16 +1,21 @@
 import type { AddedStrikes, NewStrikes, StrikeRules } from '@skirmish/database';
 import type { UserId } from '@skirmish/protocol';
 import type { GatewayMetrics } from '../metrics.ts';
-import type { Consequences } from './consequences.ts';
 import { allFeatures, faded, type Step, stepFor, type Thresholds } from './ladder.ts';
 import type { Mutes } from './mutes.ts';
+
+/** Does the steps; never rejects, and resolves to false when one is not in force. */
+export interface StepTaker {
+  take(step: Step, userId: UserId, score: number): Promise<boolean>;
+  mute(userId: UserId, feature: string, forMs: number): Promise<boolean>;
+}
 
 export interface StrikesOptions {
   readonly thresholds: Thresholds;
   readonly rules: StrikeRules;
   /** Adds to what the cluster knows, in one statement. */
   readonly add: (strikes: readonly NewStrikes[]) => Promise<AddedStrikes[]>;
-  readonly consequences: Pick<Consequences, 'take' | 'mute'>;
+  readonly consequences: StepTaker;
   readonly mutes: Mutes;
   readonly metrics: Pick<GatewayMetrics, 'report' | 'strikes'>;
   /** Time from the first strike to the statement that carries it and all that came meanwhile. */
