@@ -55,14 +55,16 @@ describe('strikes', () => {
   });
 
   it('[LIM5] give each stretch of the total to one of many who add at once', async () => {
-    const [a, b] = [newUser(), newUser()];
-    // In opposite orders: whoever waits for one row must not hold the other.
-    const batches = Array.from({ length: 20 }, (_, index) => (index % 2 ? [strikes(a, '', 10), strikes(b, '', 10)] : [strikes(b, '', 10), strikes(a, '', 10)]));
+    const many = Array.from({ length: 200 }, newUser);
+    // In opposite orders: whoever waits for one row must not hold another that somebody waits for.
+    const forth = many.map((userId) => strikes(userId, '', 10));
     const databases = Array.from({ length: 5 }, () => world.open({ poolMax: 1 }));
-    const added = (await Promise.all(batches.map((batch, index) => addStrikes(databases[index % 5]!, batch, { ...rules, decayPerMinute: 0.001 })))).flat();
-    for (const userId of [a, b]) {
-      const mine = added.filter((row) => row.userId === userId).sort((x, y) => x.before - y.before);
-      expect(mine.map(({ before, after }) => [Math.round(before), Math.round(after)])).toEqual(Array.from({ length: 20 }, (_, index) => [index * 10, index * 10 + 10]));
+    const batches = Array.from({ length: 20 }, (_, index) => addStrikes(databases[index % 5]!, index % 2 ? forth : forth.toReversed(), { ...rules, decayPerMinute: 0.001 }));
+    const byUser = Map.groupBy((await Promise.all(batches)).flat(), ({ userId }) => userId);
+    const stretches = Array.from({ length: 20 }, (_, index) => [index * 10, index * 10 + 10]);
+    for (const userId of many) {
+      const mine = (byUser.get(userId) ?? []).sort((x, y) => x.before - y.before);
+      expect(mine.map(({ before, after }) => [Math.round(before), Math.round(after)])).toEqual(stretches);
     }
   });
 
