@@ -34,12 +34,16 @@ const table: EventTable = {
 
 const commandsOf = async (): Promise<number> => [...(await redis.info('commandstats')).matchAll(/calls=(\d+)/g)].reduce((sum, [, calls]) => sum + Number(calls), 0);
 
+/** In portions that are answered one after the other: what is done for each portion shows as well as what is done for each event. */
 async function flood({ socket, payloads }: Client): Promise<void> {
+  const portion = 250;
   for (let n = 0; n < events; n += 2) {
     socket.emit('session:ping', { atMs: n });
     socket.emit('combat:start', { commandId: `c${n}`, opponents: ['c2'] });
+    // The first of each kind has passed.
+    if (n % portion === 0) await eventually(() => payloads('session:refused').length >= n, { timeoutMs: 15_000, intervalMs: 1 });
   }
-  await eventually(() => payloads('session:refused').length >= events - 10, { timeoutMs: 15_000 });
+  await eventually(() => payloads('session:refused').length >= events - 2, { timeoutMs: 15_000 });
 }
 
 describe('5,000 refused events of one client', () => {
@@ -56,10 +60,12 @@ describe('5,000 refused events of one client', () => {
     const commands = (await commandsOf()) - before.commands;
     await eventually(async () => { expect((await scoreOf(database, 'p1')) ?? 0).toBeGreaterThan(events - 100); });
     expect(postgres.statements - before.statements).toBeGreaterThan(0);
-    expect(postgres.statements - before.statements).toBeLessThanOrEqual(3);
+    expect(postgres.statements - before.statements).toBeLessThanOrEqual(Math.max(3, 2 + tookMs / 1_000));
     // Renewals and the reader of the inbox go on meanwhile.
     expect(commands).toBeLessThan(100 + tookMs / 5);
-    expect(gateway.logs.filter((line) => (JSON.parse(line) as { level: number }).level > 20 && line.includes('refused'))).toEqual([]);
+    const lines = gateway.logs.map((line) => JSON.parse(line) as { level: string; event?: string }).filter(({ event }) => event === 'event-refused');
+    expect(lines.length).toBeGreaterThanOrEqual(events - 2);
+    expect(lines.filter(({ level }) => level !== 'debug')).toEqual([]);
     process.stdout.write(`${events} events sent, refused and heard in ${Math.round(tookMs)} ms in one process; ${postgres.statements - before.statements} statements, ${commands} commands\n`);
   });
 });
