@@ -71,10 +71,10 @@ describe('gcra', () => {
   it('[LIM1] keeps the microseconds of the server, so that fast rates are exact', async () => {
     const key = newKey();
     const nowUs = 1_800_000_000_123_457;
-    expect(await takeAt.run(redis, [key], [nowUs, 2_000, 1])).toBe(0);
-    expect(await takeAt.run(redis, [key], [nowUs + 1_998, 2_000, 1])).toBe(1);
-    expect(await redis.get(key)).toBe(String(nowUs + 2_000));
-    expect(await takeAt.run(redis, [key], [nowUs + 2_000, 2_000, 1])).toBe(0);
+    expect(await takeAt.run(redis, [key], [nowUs, 10_000_002, 1])).toBe(0);
+    expect(await takeAt.run(redis, [key], [nowUs + 10_000_001, 10_000_002, 1])).toBe(1);
+    expect(await redis.get(key)).toBe(String(nowUs + 10_000_002));
+    expect(await takeAt.run(redis, [key], [nowUs + 10_000_002, 10_000_002, 1])).toBe(0);
   });
 
   it('waits no longer than an empty bucket takes, after a clock that went back an hour', async () => {

@@ -66,7 +66,7 @@ return answer`,
 const setMute = defineScript<readonly [feature: string, forMs: number], undefined>({
   name: 'set-mute',
   lua: `${luaNowUs}
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', nowUs / 1000 + tonumber(ARGV[2])))
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', math.floor(nowUs / 1000) + tonumber(ARGV[2])))
 redis.call('PEXPIRE', KEYS[1], math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2])))`,
   reply: () => undefined,
 });

@@ -4,11 +4,11 @@ import type { GatewayMetrics } from '../metrics.ts';
 import type { Step } from './ladder.ts';
 import { endSessions, type Reach, tellUser } from './reach-user.ts';
 import type { StepTaker } from './strikes.ts';
-import type { TemporaryBan } from './temporary-ban.ts';
 
 export interface ConsequencesParts {
   readonly realms: readonly (Reach & { readonly clusterLimits: Pick<ClusterLimits, 'mute'> })[];
-  readonly temporaryBan: TemporaryBan;
+  /** Rejects when the ban is not in force everywhere. */
+  readonly ban: (userId: UserId, reason: string, untilMs: number) => Promise<void>;
   readonly banMs: number;
   readonly report: GatewayMetrics['report'];
 }
@@ -50,9 +50,9 @@ export class Consequences implements StepTaker {
   }
 
   async #ban(userId: UserId): Promise<void> {
-    const { temporaryBan, banMs } = this.#parts;
+    const { ban, banMs } = this.#parts;
     try {
-      await temporaryBan.ban(userId, reasons.ban, Math.round(Date.now() + banMs * (1 + Math.random() * banJitter)));
+      await ban(userId, reasons.ban, Math.round(Date.now() + banMs * (1 + Math.random() * banJitter)));
     } catch (error) {
       await this.#disconnect(userId).catch(() => undefined);
       throw error;

@@ -1,12 +1,13 @@
 import { addStrikes, type Database, type StrikeRules } from '@skirmish/database';
+import type { UserId } from '@skirmish/protocol';
 import type { GatewayConfig } from '../config.ts';
 import type { RealmContext } from '../context.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { Sanctions } from '../moderation/sanctions.ts';
 import { Consequences } from './consequences.ts';
 import { neverMuted } from './ladder.ts';
 import type { Mutes } from './mutes.ts';
 import { Strikes } from './strikes.ts';
-import { createTemporaryBan } from './temporary-ban.ts';
 
 export interface CreateStrikesParts {
   readonly config: GatewayConfig;
@@ -29,13 +30,15 @@ export function createStrikes({ config, database, metrics, mutes, realms }: Crea
     muteMs: config.strikesMuteMs,
     neverMuted,
   };
-  const onUntold = (err: unknown): void => { metrics.report('limit-step-failed', { step: 'tell-ban' }, { err }); };
-  const temporaryBan = createTemporaryBan({ database, realms, onUntold });
+  const sanctions = new Sanctions({ config, database, metrics }, realms);
+  const ban = async (userId: UserId, reason: string, untilMs: number): Promise<void> => {
+    await sanctions.set({ userId, kind: 'ban', reason, untilMs, by: 'rate-limits' });
+  };
   return new Strikes({
     thresholds: { warnAt: config.strikesWarnAt, disconnectAt: config.strikesDisconnectAt, banAt: config.strikesBanAt },
     rules,
     add: (strikes) => addStrikes(database, strikes, rules),
-    consequences: new Consequences({ realms, temporaryBan, banMs: config.strikesBanMs, report: metrics.report }),
+    consequences: new Consequences({ realms, ban, banMs: config.strikesBanMs, report: metrics.report }),
     mutes,
     metrics,
   });

@@ -28,10 +28,10 @@ const told = { mute: 'muted', ban: 'banned', kick: 'kicked' } as const satisfies
  * `server/unavailable` the sanction may be stored: repeat the call, at worst it stands there twice.
  */
 export class Sanctions {
-  readonly #gateway: GatewayContext;
+  readonly #gateway: Pick<GatewayContext, 'database' | 'metrics' | 'config'>;
   readonly #realms: readonly RealmContext[];
 
-  constructor(gateway: GatewayContext, realms: readonly RealmContext[]) {
+  constructor(gateway: Pick<GatewayContext, 'database' | 'metrics' | 'config'>, realms: readonly RealmContext[]) {
     this.#gateway = gateway;
     this.#realms = realms;
   }
