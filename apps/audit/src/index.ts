@@ -1,0 +1,1 @@
+export { noBuiltSql } from './lint/no-built-sql.ts';
