@@ -45,7 +45,8 @@ async function connected(url: string, ask: (client: Client) => Promise<QueryResu
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await ask(client)).rows;
+    const { rows }: { rows: unknown[] } = await ask(client);
+    return rows;
   } finally {
     await client.end();
   }

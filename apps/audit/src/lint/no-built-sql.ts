@@ -70,7 +70,7 @@ function checkUseOfSql(context: Context, identifier: TSESTree.Identifier | TSEST
   const member = call && nameOf(call.callee);
   if (call === null || member === null || !(takesValues.has(member) || takesNames.has(member))) {
     context.report({ node: identifier, messageId: 'sqlIsATag' });
-  } else if (takesNames.has(member) && !call.arguments.every(isWrittenOut)) {
+  } else if (takesNames.has(member) && !call.arguments.every((argument) => isWrittenOut(context, argument))) {
     context.report({ node: call, messageId: 'nameIsWrittenOut' });
   }
 }
@@ -99,9 +99,9 @@ function checkCall(context: Context, call: TSESTree.CallExpression, callee: TSES
   const [first] = call.arguments;
   if (name === null && knowsDriver) context.report({ node: call, messageId: 'query' });
   if (first === undefined || name === null) return;
-  if (name === 'query' && !isWrittenOut(first) && !isStatementObject(first)) context.report({ node: call, messageId: 'query' });
+  if (name === 'query' && !isWrittenOut(context, first) && !isStatementObject(context, first)) context.report({ node: call, messageId: 'query' });
   const isMock = callee.object.type === kind.Identifier && callee.object.name === 'vi';
-  if (takesFunctionName.has(name) && !isMock && !isWrittenOut(first)) context.report({ node: call, messageId: 'nameIsWrittenOut' });
+  if (takesFunctionName.has(name) && !isMock && !isWrittenOut(context, first)) context.report({ node: call, messageId: 'nameIsWrittenOut' });
 }
 
 /** The name of the member where it is written out, else null. */
@@ -115,11 +115,19 @@ function textOf(node: TSESTree.Node): string | null {
   return node.type === kind.TemplateLiteral && node.expressions.length === 0 ? (node.quasis[0]?.value.cooked ?? null) : null;
 }
 
-const isWrittenOut = (node: TSESTree.Node): boolean => textOf(node) !== null;
+/** A text in the source, or a constant that is one. */
+function isWrittenOut(context: Context, node: TSESTree.Node): boolean {
+  if (node.type !== kind.Identifier) return textOf(node) !== null;
+  const reference = context.sourceCode.getScope(node).references.find(({ identifier }) => identifier === node);
+  const [definition, ...others] = reference?.resolved?.defs ?? [];
+  if (definition?.node.type !== kind.VariableDeclarator || others.length > 0) return false;
+  const { id, init, parent } = definition.node;
+  return parent.kind === 'const' && id.type === kind.Identifier && init !== null && textOf(init) !== null;
+}
 
 /** `{ text: 'select …', values: […] }`, as the driver takes it. */
-function isStatementObject(node: TSESTree.Node): boolean {
+function isStatementObject(context: Context, node: TSESTree.Node): boolean {
   if (node.type !== kind.ObjectExpression) return false;
   const texts = node.properties.filter((property) => property.type !== kind.Property || property.computed || (property.key.type === kind.Identifier ? property.key.name : textOf(property.key)) === 'text');
-  return texts.length === 1 && texts.every((property) => property.type === kind.Property && !property.computed && isWrittenOut(property.value));
+  return texts.length === 1 && texts.every((property) => property.type === kind.Property && !property.computed && isWrittenOut(context, property.value));
 }
