@@ -171,6 +171,8 @@ describe('hostile strings in tokens and handshakes', () => {
   it('as the user of a token that may connect are that user, wherever they are written', async () => {
     const backend = { authorization: `Bearer ${await tokenFor('backend', { roles: ['service'] })}` };
     const complaints = await complaintsOf([...newUsers], async (userId) => {
+      const outcome = await outcomeOf({ token: await tokenFor(userId) });
+      if (outcome !== null) return `${userId}: ${outcome}`;
       using client = await joinRealm(gateway, userId);
       const welcome = await client.hears<{ userId: string }>('session:welcome');
       const seen = new Map<string, number>();

@@ -16,7 +16,9 @@ const serviceAudience = 'skirmish-service';
 export async function startEdge(root: string, stop: AbortSignal): Promise<Edge & AsyncDisposable> {
   await using started = new AsyncDisposableStack();
   const redis = started.use(await startRedis());
+  stop.throwIfAborted();
   const postgres = started.use(await startPostgres());
+  stop.throwIfAborted();
   const databaseUrl = await postgres.createDatabase('audit');
   await using database = createDatabase({ url: databaseUrl, poolMax: 1, statementTimeoutMs: 10_000 });
   await migrate(database);

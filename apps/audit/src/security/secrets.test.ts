@@ -9,6 +9,7 @@ import { suspicionsIn } from './secret-shapes.ts';
 import { findSecrets, fingerprintOf, trackedFiles } from './secrets.ts';
 
 // Put together here, so that this file holds no secret itself.
+const [secretWord, tokenWord, passwordWord, upperSecret, upperKey, camelSecret, userName, authWord] = ['secret', 'token', 'password', 'SECRET', 'KEY', 'Secret', 'skirmish', ':_auth'];
 const random = 'q7Zt2mWx9Lr4Vb8Nc1Ks6Hd3';
 const base64 = (text: string): string => Buffer.from(text).toString('base64url');
 const token = [base64('{"alg":"HS256"}'), base64('{"sub":"p1"}'), random].join('.');
@@ -18,18 +19,18 @@ const planted: readonly (readonly [kind: string, path: string, text: string, sec
   ['AWS key id', 'a.md', `use ${['AKIA', 'IOSFODNN7EXAMPLE'].join('')}`, 'AKIA'],
   ['GitHub token', 'a.sh', `curl -H ${['ghp', `${random}${random}`].join('_')}`, 'ghp_'],
   ['Slack token', 'a.json', `{"a":"${['xoxb', random].join('-')}"}`, 'xoxb'],
-  ['npm token', '.npmrc', `//registry.example.org/${':_auth'}Token=${random}`, ':_au'],
+  ['npm token', '.npmrc', `//registry.example.org/${authWord}Token=${random}`, ':_au'],
   ['Google key', 'a.html', ['AIza', `${random}${random}`].join(''), 'AIza'],
   ['Stripe key', 'a.rb', ['sk', 'live', random].join('_'), 'sk_l'],
   ['JWT', 'README.md', `Authorization: Bearer ${token}`, token],
-  ['password in an address', 'a.ts', `const url = 'postgres://${'skirmish'}:${random}@db/skirmish';`, random],
-  ['password', 'a.txt', `host=db user=x ${'password'}=${random}`, random],
-  ['value of a secret name', 'a.ts', `const signing${'Secret'}: string = '${random}';`, random],
-  ['value of a secret name', 'a.json', `{"client_${'secret'}": "${random}"}`, random],
-  ['value of a secret name', 'b.ts', `env['API_${'KEY'}'] = "${random}";`, random],
-  ['value of a secret name', 'c.ts', `login({ ${'password'}: \`${random}\` })`, random],
-  ['value of a secret name', '.env', `JWT_${'SECRET'}=${random}`, random],
-  ['value of a secret name', 'deploy.yaml', `  JWT_${'SECRET'}: ${random}`, random],
+  ['password in an address', 'a.ts', `const url = 'postgres://${userName}:${random}@db/skirmish';`, random],
+  ['password', 'a.txt', `host=db user=x ${passwordWord}=${random}`, random],
+  ['value of a secret name', 'a.ts', `const signing${camelSecret}: string = '${random}';`, random],
+  ['value of a secret name', 'a.json', `{"client_${secretWord}": "${random}"}`, random],
+  ['value of a secret name', 'b.ts', `env['API_${upperKey}'] = "${random}";`, random],
+  ['value of a secret name', 'c.ts', `login({ ${passwordWord}: \`${random}\` })`, random],
+  ['value of a secret name', '.env', `JWT_${upperSecret}=${random}`, random],
+  ['value of a secret name', 'deploy.yaml', `  JWT_${upperSecret}: ${random}`, random],
 ];
 
 describe('a secret in a text', () => {
@@ -39,10 +40,10 @@ describe('a secret in a text', () => {
   });
 
   it.each([
-    ['a.ts', `const url = \`postgres://\${user}:\${${'password'}}@db/skirmish\`;`], ['a.md', 'redis://user:•••@bus and postgres://user:<password>@db'],
-    ['a.ts', `const ${'secret'} = config.jwtSecret; const ${'token'} = await sign(options);`], ['a.ts', `const ${'secret'} = 'a sentence of many words that is no secret';`],
-    ['a.ts', `const ${'secret'} = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';`], ['a.yaml', `${'secret'}: \${JWT_${'SECRET'}}`], ['.env.example', `JWT_${'SECRET'}=`],
-    ['a.md', 'socket.io-parser 4.2.6 and packages.protocol.src are no tokens'], ['a.ts', `import { ${'token'} } from './bounds.ts';`],
+    ['a.ts', `const url = \`postgres://\${user}:\${${passwordWord}}@db/skirmish\`;`], ['a.md', 'redis://user:•••@bus and postgres://user:<password>@db'],
+    ['a.ts', `const ${secretWord} = config.jwtSecret; const ${tokenWord} = await sign(options);`], ['a.ts', `const ${secretWord} = 'a sentence of many words that is no secret';`],
+    ['a.ts', `const ${secretWord} = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';`], ['a.yaml', `${secretWord}: \${JWT_${upperSecret}}`], ['.env.example', `JWT_${upperSecret}=`],
+    ['a.md', 'socket.io-parser 4.2.6 and packages.protocol.src are no tokens'], ['a.ts', `import { ${tokenWord} } from './bounds.ts';`],
   ])('is not seen where there is none: %s %s', (path, text) => {
     expect(suspicionsIn(path, text)).toEqual([]);
   });
@@ -52,8 +53,8 @@ describe('a repository', () => {
   const root = mkdtempSync(join(tmpdir(), 'skirmish-audit-'));
   beforeAll(() => {
     execFileSync('git', ['init', '-q'], { cwd: root });
-    writeFileSync(join(root, 'one.ts'), `// first\nconst ${'secret'} = '${random}';\n`);
-    writeFileSync(join(root, 'untracked.ts'), `const ${'secret'} = '${random}';\n`);
+    writeFileSync(join(root, 'one.ts'), `// first\nconst ${secretWord} = '${random}';\n`);
+    writeFileSync(join(root, 'untracked.ts'), `const ${secretWord} = '${random}';\n`);
     writeFileSync(join(root, 'picture.bin'), Buffer.from([0, 1, 2]));
     execFileSync('git', ['add', 'one.ts', 'picture.bin'], { cwd: root });
   });
