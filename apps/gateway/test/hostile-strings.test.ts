@@ -137,7 +137,7 @@ describe('hostile strings of backends', () => {
     };
     const known = { realm: () => gateway.realm };
     const attempts = serviceRoutes.flatMap(({ method, path, operation, params, query, body }) => {
-      const named = (values: object): string => Object.entries(values).reduce((text, [key, value]) => text.replace(`:${key}`, String(value)), path);
+      const named = (values: Record<string, string>): string => Object.entries(values).reduce<string>((text, [key, value]) => text.replace(`:${key}`, () => value), path);
       const usual = Object.fromEntries(Object.entries(formsOf(params, known)[0]?.make() as object).map(([key, value]) => [key, escaped(String(value))]));
       const sound = body === null ? undefined : formsOf(body, known)[0]?.make();
       return strings.flatMap(([name, text]) => [

@@ -6,8 +6,11 @@ const soundValues = new Set(['Kysely', 'PostgresDialect', 'sql']);
 const takesValues = new Set(['join', 'val']);
 /** Members of `sql` whose arguments become names: quoted, yet whoever chooses a name chooses what is read. */
 const takesNames = new Set(['ref', 'table', 'id']);
-/** Members that make SQL of text (`CompiledQuery.raw`, `sql.lit`, `eb.lit`), or run what was made elsewhere. */
-const forbiddenMembers = new Set(['raw', 'lit', 'dynamic', 'executeQuery']);
+/** Members that make SQL of text (`sql.lit`, `eb.lit`), or run what was made elsewhere. */
+const forbiddenMembers = new Set(['lit', 'dynamic', 'executeQuery']);
+/** A name that others have too: refused where the database is known, by any import of it. */
+const rawMember = 'raw';
+const knowsDatabase = /^(?:pg|kysely)$|database/;
 /** The names of functions go into the statement as they are. */
 const takesFunctionName = new Set(['fn', 'agg']);
 
@@ -76,9 +79,11 @@ function checkUseOfSql(context: Context, identifier: TSESTree.Identifier | TSEST
 }
 
 function memberListeners(context: Context): TSESLint.RuleListener {
-  const knowsDriver = context.sourceCode.ast.body.some((statement) => statement.type === kind.ImportDeclaration && statement.source.value === 'pg');
+  const sources = context.sourceCode.ast.body.flatMap((statement) => (statement.type === kind.ImportDeclaration ? [statement.source.value] : []));
+  const knowsDriver = sources.includes('pg');
+  const refusesRaw = sources.some((source) => knowsDatabase.test(source));
   const checkName = (node: TSESTree.Node, name: string | null, isCalled: boolean): void => {
-    if (name !== null && forbiddenMembers.has(name)) context.report({ node, messageId: 'member', data: { name } });
+    if (name !== null && (forbiddenMembers.has(name) || (name === rawMember && refusesRaw))) context.report({ node, messageId: 'member', data: { name } });
     if (name === 'query' && knowsDriver && !isCalled) context.report({ node, messageId: 'query' });
   };
   return {
