@@ -21,6 +21,8 @@ const writtenBy: Readonly<Record<string, string>> = {
   blocks: 'chat:block',
   reports: 'chat:report',
   sanctions: 'a sanction by a backend',
+  refresh_families: 'a development token',
+  strikes: 'events above their rate',
   combats: 'combat:start',
   combatants: 'combat:start',
   combat_events: 'combat:start and combat:act',
