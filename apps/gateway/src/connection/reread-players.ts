@@ -27,14 +27,15 @@ export interface RereadOptions {
 /**
  * Keeps what the sessions here know of their players true: whoever the database says something new about is read again, four users at a
  * time, and again after a second while the database or Redis is away. The room of the guild follows: whoever changes a guild lets its members
- * join and leave by emissions, and of two changes at the same time those may come in another order than the commits.
+ * join and leave by emissions, and of two changes at the same time those may come in another order than the commits. One user is read once at a
+ * time, so no reading is overwritten by one that began before it.
  */
 export class RereadPlayers {
   readonly #options: RereadOptions;
   readonly #waiting = new Set<UserId>();
   readonly #notices = new Map<UserId, number>();
   readonly #stop = new AbortController();
-  #running = 0;
+  readonly #reading = new Set<UserId>();
 
   constructor(options: RereadOptions) {
     this.#options = options;
@@ -42,7 +43,7 @@ export class RereadPlayers {
 
   /** Users that wait to be read. */
   get waiting(): number {
-    return this.#waiting.size + this.#running;
+    return this.#waiting.size + this.#reading.size;
   }
 
   /** Never throws. A user without a session here may be about to have one. */
@@ -75,14 +76,17 @@ export class RereadPlayers {
   }
 
   #begin(): void {
-    while (this.#running < atATime && this.#waiting.size > 0) void this.#next();
+    for (const userId of this.#waiting) {
+      if (this.#reading.size >= atATime) return;
+      // What is being read may be older than the notice.
+      if (this.#reading.has(userId)) continue;
+      this.#waiting.delete(userId);
+      this.#reading.add(userId);
+      void this.#next(userId);
+    }
   }
 
-  async #next(): Promise<void> {
-    const [userId] = this.#waiting;
-    if (userId === undefined) return;
-    this.#waiting.delete(userId);
-    this.#running += 1;
+  async #next(userId: UserId): Promise<void> {
     try {
       await this.#read(userId);
     } catch (error) {
@@ -90,21 +94,27 @@ export class RereadPlayers {
       await delay(retryAfterMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       if (!this.#stop.signal.aborted) this.#waiting.add(userId);
     } finally {
-      this.#running -= 1;
+      this.#reading.delete(userId);
       this.#begin();
     }
   }
 
   async #read(userId: UserId): Promise<void> {
     const { realm, sessions, changes, players } = this.#options;
+    const failures: unknown[] = [];
     // Sockets of one user may be of different characters.
     for (const characterId of new Set(sessions.of(userId).map((session) => session.characterId))) {
       const { mark } = await changes.of(userId);
       const query = { realm, userId, ...(characterId === null ? {} : { characterId }) };
       const player = await players.get(query, mark);
       if (!player) continue;
-      for (const session of sessions.of(userId)) if (session.characterId === characterId) await this.#renew(session, player);
+      const theirs = sessions.of(userId).filter((session) => session.characterId === characterId);
+      // All of them: one whose rooms cannot be changed keeps none of the others.
+      for (const renewed of await Promise.allSettled(theirs.map((session) => this.#renew(session, player)))) {
+        if (renewed.status === 'rejected') failures.push(renewed.reason);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async #renew(session: Session, player: Session['player']): Promise<void> {
@@ -117,8 +127,8 @@ export class RereadPlayers {
 
 const isGuild = (room: string): room is RoomName => parseRoom(room)?.kind === 'guild';
 
-/** A character's place is the zone's to know while it is connected. */
+/** A connection keeps the character that it began with, or none; and its place is the zone's to know meanwhile. */
 function withPlaceOf({ character }: Session['player'], player: Session['player']): Session['player'] {
-  if (!character || !player.character) return player;
+  if (!character || !player.character) return { ...player, character };
   return { ...player, character: { ...player.character, zone: character.zone, x: character.x, y: character.y, facing: character.facing } };
 }
