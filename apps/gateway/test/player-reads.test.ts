@@ -1,7 +1,9 @@
+import { createDatabase, storeSanction } from '@skirmish/database';
 import type { UserId } from '@skirmish/protocol';
-import { startTcpProxy, type TcpProxy } from '@skirmish/testing';
+import { keysOf } from '@skirmish/redis';
+import { eventually, startTcpProxy, type TcpProxy } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { join, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
+import { clientOf, join, refusalOf, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
 
 let world: TestWorld;
 let gateway: TestGateway;
@@ -58,5 +60,23 @@ describe('how often the database is asked about a player', () => {
     for (const client of clients) client[Symbol.dispose]();
     // One query; its text and its parameters are of the same length.
     expect(wire.bytesSent() - before).toBe(one);
+  });
+});
+
+describe('a change whose mark Redis has lost with all its data', () => {
+  it('is seen by everybody who comes after it, also where the last reading is young', async () => {
+    await visit('p7');
+    await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
+    await storeSanction(database, { userId: 'p7' as UserId, kind: 'ban', reason: 'cheating', by: 'test', untilMs: null });
+    const { redis } = realm().transport;
+    let registered = 0;
+    realm().transport.onIncarnation(() => { registered += 1; });
+    await redis.unlink(...(await redis.keys(`${keysOf(realm().realm).prefix}*`)));
+    await eventually(() => registered === 1);
+    const token = await tokenFor('p7');
+    await eventually(async () => {
+      using client = clientOf(gateway, { token });
+      expect((await refusalOf(client)).data?.code).toBe('auth/banned');
+    });
   });
 });

@@ -1,6 +1,6 @@
 import type { Player } from '@skirmish/database';
 import type { RealmId, UserId } from '@skirmish/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PlayerCache } from './player-cache.ts';
 
 const user = (id: string) => ({ realm: 'main' as RealmId, userId: id as UserId });
@@ -102,5 +102,86 @@ describe('while the database is away', () => {
     const answers = await Promise.all([cache.get(user('a'), null), cache.get(user('a'), null)]);
     expect(answers).toEqual([first, first]);
     expect(state.loads).toBe(2);
+  });
+
+  it('is never passed on as younger than it is: not by one that failed under a newer mark, and to another', async () => {
+    const { state, cache } = cacheOf();
+    const first = await cache.get(user('a'), null);
+    const failures: (() => void)[] = [];
+    state.answer = () => new Promise((_resolve, reject) => { failures.push(() => { reject(new Error('away')); }); });
+    state.nowMs = 599_950;
+    const under = [cache.get(user('a'), 'fight 1'), cache.get(user('a'), 'fight 2')];
+    for (const fail of failures) fail();
+    expect(await Promise.all(under)).toEqual([first, first]);
+    // It was read before the first fight began.
+    state.answer = () => Promise.resolve(playerOf('a', 9));
+    expect(await cache.get(user('a'), 'fight 1')).toMatchObject({ name: '9' });
+  });
+
+  it('is believed no longer than marks are kept, however many follow one another', async () => {
+    const { state, cache } = cacheOf();
+    await cache.get(user('a'), null);
+    const failures: (() => void)[] = [];
+    state.answer = () => new Promise((_resolve, reject) => { failures.push(() => { reject(new Error('away')); }); });
+    state.nowMs = 599_950;
+    const under = [cache.get(user('a'), 'fight 1'), cache.get(user('a'), 'fight 2')];
+    for (const fail of failures) fail();
+    await Promise.all(under);
+    state.answer = away;
+    state.nowMs = 600_000;
+    await expect(cache.get(user('a'), 'fight 3')).rejects.toThrow('away');
+  });
+
+  it('does not come back over a newer one that was kept meanwhile', async () => {
+    const { state, cache } = cacheOf();
+    await cache.get(user('a'), null);
+    let fail = (): void => undefined;
+    state.answer = () => new Promise((_resolve, reject) => { fail = () => { reject(new Error('away')); }; });
+    const slow = cache.get(user('a'), 'fight 1');
+    state.answer = () => Promise.resolve(playerOf('a', 9));
+    const newer = await cache.get(user('a'), 'fight 2');
+    fail();
+    await slow;
+    expect(await cache.get(user('a'), 'fight 2')).toBe(newer);
+  });
+});
+
+describe('when the marks of a realm are lost', () => {
+  it('what was read before counts no longer, also of a query that is under way; while the database is away it has to do', async () => {
+    const { state, cache } = cacheOf();
+    const first = await cache.get(user('a'), null);
+    let answer = (): void => undefined;
+    state.answer = (id) => new Promise((resolve) => { answer = () => { resolve(playerOf(id, 5)); }; });
+    const underWay = cache.get(user('b'), null);
+    const elsewhere = { ...user('a'), realm: 'other' as RealmId };
+    state.answer = (id) => Promise.resolve(playerOf(id, state.loads));
+    await cache.get(elsewhere, null);
+    cache.distrust('main' as RealmId);
+    state.nowMs = 1;
+    answer();
+    await underWay;
+    state.answer = () => Promise.reject(new Error('away'));
+    expect(await cache.get(user('a'), null)).toBe(first);
+    state.answer = (id) => Promise.resolve(playerOf(id, 9));
+    const loads = state.loads;
+    for (const id of ['a', 'b']) expect(await cache.get(user(id), null)).toMatchObject({ name: '9' });
+    await cache.get(elsewhere, null);
+    expect(state.loads).toBe(loads + 2);
+  });
+});
+
+describe('the age of a reading', () => {
+  it('does not follow a clock of the host that is set back', async () => {
+    let loads = 0;
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const cache = new PlayerCache({ load: ({ userId }) => Promise.resolve(playerOf(userId, (loads += 1))), ttlMs: 0 });
+    try {
+      await cache.get(user('a'), null);
+      vi.setSystemTime(Date.now() - 3_600_000);
+      await cache.get(user('a'), null);
+      expect(loads).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -10,13 +10,22 @@ export interface PlayerCacheOptions {
   readonly load: (query: PlayerQuery) => Promise<Player | null>;
   readonly ttlMs?: number;
   readonly entriesMax?: number;
+  /** Milliseconds of a clock that is never set back: nothing may be believed for longer than its mark is kept. */
   readonly now?: () => number;
   /** An earlier reading had to do, because the database did not answer. */
   readonly onStale?: (query: CachedQuery, error: unknown) => void;
 }
 
+/** What was read, as of when and under which mark. */
+interface Reading {
+  readonly player: Player;
+  readonly loadedAtMs: number;
+  readonly mark: string | null;
+}
+
+/** A question that was asked at this time under this mark; what it gets may be an earlier reading, with a time and a mark of its own. */
 interface Entry {
-  readonly player: Promise<Player | null>;
+  readonly reading: Promise<Reading | null>;
   readonly loadedAtMs: number;
   readonly mark: string | null;
 }
@@ -36,8 +45,9 @@ export class PlayerCache {
   readonly #now: () => number;
   readonly #onStale: NonNullable<PlayerCacheOptions['onStale']>;
   readonly #entries = new Map<string, Entry>();
+  readonly #distrustedAtMs = new Map<RealmId, number>();
 
-  constructor({ load, ttlMs = 30_000, entriesMax = 10_000, now = Date.now, onStale = () => undefined }: PlayerCacheOptions) {
+  constructor({ load, ttlMs = 30_000, entriesMax = 10_000, now = () => performance.now(), onStale = () => undefined }: PlayerCacheOptions) {
     this.#load = load;
     this.#ttlMs = ttlMs;
     this.#entriesMax = entriesMax;
@@ -50,35 +60,55 @@ export class PlayerCache {
   }
 
   /** The player as of this mark or later. Throws the database's error. */
-  get(query: CachedQuery, mark: string | null): Promise<Player | null> {
+  async get(query: CachedQuery, mark: string | null): Promise<Player | null> {
     const key = keyOf(query);
     const before = this.#entries.get(key);
-    if (before?.mark === mark && this.#now() - before.loadedAtMs < this.#ttlMs) return before.player;
-    const entry: Entry = { player: this.#read(key, query, mark, before), loadedAtMs: this.#now(), mark };
-    this.#keep(key, entry);
-    entry.player.then(
-      (player) => { if (!player) this.#drop(key, entry); },
-      () => { this.#drop(key, entry); },
-    );
-    return entry.player;
+    const entry = before?.mark === mark && this.#isFresh(query, before) ? before : this.#ask(key, query, mark, before);
+    return (await entry.reading)?.player ?? null;
   }
 
-  async #read(key: string, query: CachedQuery, mark: string | null, before: Entry | undefined): Promise<Player | null> {
+  /** The marks of a realm may be lost: what was read until now counts no longer, unless the database is away. */
+  distrust(realm: RealmId): void {
+    this.#distrustedAtMs.set(realm, this.#now());
+  }
+
+  #isFresh({ realm }: CachedQuery, { loadedAtMs }: Entry): boolean {
+    return this.#now() - loadedAtMs < this.#ttlMs && loadedAtMs > (this.#distrustedAtMs.get(realm) ?? -Infinity);
+  }
+
+  #ask(key: string, query: CachedQuery, mark: string | null, before: Entry | undefined): Entry {
+    const loadedAtMs = this.#now();
+    const entry: Entry = { reading: this.#read(query, { loadedAtMs, mark }, before), loadedAtMs, mark };
+    this.#keep(key, entry);
+    entry.reading.then(
+      (reading) => { this.#settle(key, entry, reading); },
+      () => { this.#settle(key, entry, null); },
+    );
+    return entry;
+  }
+
+  async #read(query: CachedQuery, asked: Omit<Reading, 'player'>, before: Entry | undefined): Promise<Reading | null> {
     const { realm: _realm, ...question } = query;
     try {
-      return await this.#load(question);
+      const player = await this.#load(question);
+      return player && { player, ...asked };
     } catch (error) {
-      const earlier = before && this.#mayDo(before, mark) ? await before.player.catch(() => null) : null;
-      if (!before || !earlier) throw error;
+      const earlier = (await before?.reading.catch(() => null)) ?? null;
+      if (!earlier || !this.#mayDo(earlier, asked.mark)) throw error;
       this.#onStale(query, error);
-      // As old as it is: the next connection asks the database again.
-      this.#keep(key, before);
       return earlier;
     }
   }
 
-  #mayDo({ loadedAtMs, mark }: Entry, now: string | null): boolean {
+  #mayDo({ loadedAtMs, mark }: Reading, now: string | null): boolean {
     return this.#now() - loadedAtMs < changeMemoryMs && (mark === now || !isBinding(now));
+  }
+
+  /** An earlier reading that had to do stays as old as it is: the next connection asks the database again. */
+  #settle(key: string, entry: Entry, reading: Reading | null): void {
+    if (this.#entries.get(key) !== entry) return;
+    if (!reading) this.#entries.delete(key);
+    else if (reading.loadedAtMs !== entry.loadedAtMs || reading.mark !== entry.mark) this.#keep(key, { loadedAtMs: reading.loadedAtMs, mark: reading.mark, reading: entry.reading });
   }
 
   #keep(key: string, entry: Entry): void {
@@ -86,10 +116,6 @@ export class PlayerCache {
     this.#entries.set(key, entry);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > this.#entriesMax && oldest !== undefined) this.#entries.delete(oldest);
-  }
-
-  #drop(key: string, entry: Entry): void {
-    if (this.#entries.get(key) === entry) this.#entries.delete(key);
   }
 }
 

@@ -85,6 +85,8 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   await transport.start(nsp as never);
   context.zones.start();
   transport.onReread(players.reread.changed);
+  // Whoever registers again does so because Redis may have lost what it held, change marks too.
+  transport.onIncarnation(() => { gateway.players.distrust(realm); });
   const close = async (): Promise<void> => {
     players.reread.close();
     await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
