@@ -1,4 +1,4 @@
-import { type GuildId, roomOf } from '@skirmish/protocol';
+import { type GuildId, Rejection, roomOf } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, join, tokenFor } from './_gateway.ts';
@@ -166,6 +166,52 @@ describe('a change that died after its commit', () => {
     expect((await put('g9', 'p13')).status).toBe(200);
     await emit('g9', 1);
     await eventually(() => expect(heardBy(client)).toEqual(['g9 1']));
+  });
+});
+
+describe('an end of a guild that died after its commit', () => {
+  it('is made true by whoever repeats it: nobody hears the guild or is taken for a member, wherever the sockets are', async () => {
+    await found('g11');
+    const users = ['p16', 'p17', 'p18'];
+    for (const user of users) await put('g11', user);
+    const clients = await Promise.all(users.map((user, index) => join(gatewayAt(index), user)));
+    const { changes } = bench.served(0);
+    const died = changes.mark.bind(changes);
+    changes.mark = () => Promise.reject(new Rejection('server/unavailable'));
+    expect((await call('DELETE', 'g11')).body).toMatchObject({ error: { code: 'server/unavailable' } });
+    changes.mark = died;
+    expect((await call('DELETE', 'g11')).body).toMatchObject({ error: { code: 'guild/not-found' } });
+    await emit('g11', 1);
+    await settled(...clients);
+    expect(clients.map(heardBy)).toEqual([[], [], []]);
+    for (const [index, user] of users.entries()) await eventually(() => expect(bench.session(index, user).player.guild).toBeNull());
+    for (const [index, user] of users.entries()) {
+      using client = await join(gatewayAt((index + 1) % 3), user);
+      expect(client.payloads('session:welcome')[0]).toMatchObject({ guild: null });
+    }
+    for (const client of clients) client[Symbol.dispose]();
+  });
+});
+
+describe('a guild that is founded again while its end is being told', () => {
+  it('keeps the members that it takes in', async () => {
+    await found('g12');
+    await put('g12', 'p20');
+    using client = await join(gatewayAt(1), 'p20');
+    const { emitter } = bench.served(0).transport;
+    const leave = emitter.leave;
+    (emitter as { leave: unknown }).leave = async (...args: Parameters<typeof leave>) => {
+      (emitter as { leave: unknown }).leave = leave;
+      await found('g12');
+      await put('g12', 'p20', 2);
+      await eventually(() => bench.served(1).reread.waiting === 0 && bench.session(1, 'p20').player.guild?.id === 'g12');
+      return leave(...args);
+    };
+    expect((await call('DELETE', 'g12')).status).toBe(200);
+    await eventually(() => expect(bench.session(1, 'p20').socket.rooms.has(room('g12'))).toBe(true));
+    await settled(client);
+    await emit('g12', 1);
+    await eventually(() => expect(heardBy(client)).toEqual(['g12 1']));
   });
 });
 

@@ -10,6 +10,11 @@ const usersPerEmission = 200;
  */
 export async function tellChanged({ changes, transport }: Pick<RealmContext, 'changes' | 'transport'>, userIds: readonly UserId[]): Promise<void> {
   await changes.mark(userIds, { binding: true });
+  await letReread({ transport }, userIds);
+}
+
+/** Lets the sessions of users be read again on all gateways of a realm; whoever is marked already need not be again. */
+export async function letReread({ transport }: Pick<RealmContext, 'transport'>, userIds: readonly UserId[]): Promise<void> {
   for (let from = 0; from < userIds.length; from += usersPerEmission) {
     await transport.emitter.reread({ rooms: userIds.slice(from, from + usersPerEmission).map((userId) => roomOf.user(userId)) });
   }

@@ -1,7 +1,7 @@
 import { deleteGuild, deleteGuildMember, putGuild, putGuildMember } from '@skirmish/database';
-import { type GuildId, Rejection, roomOf, type UserId } from '@skirmish/protocol';
+import { type GuildId, Rejection, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
 import { refusing } from '../connection/rejection-of.ts';
-import { tellChanged } from '../connection/tell-changed.ts';
+import { letReread, tellChanged } from '../connection/tell-changed.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 
 /**
@@ -23,15 +23,22 @@ export class Guilds {
     return refusing(putGuild(this.#gateway.database, guildId, name).then((created) => ({ created })));
   }
 
-  /** Ends a guild; nobody hears anything of it from then on. Throws `guild/not-found`. */
+  /**
+   * Ends a guild; nobody hears anything of it from then on. Throws `guild/not-found`, after having repeated that for whoever is in its room
+   * all the same: the first call may have died after its commit.
+   */
   async remove(guildId: GuildId): Promise<{ members: number }> {
-    const members = await refusing(deleteGuild(this.#gateway.database, guildId));
+    const members = await refusing(deleteGuild(this.#gateway.database, guildId).catch(nullIfNotFound));
     const room = roomOf.guild(guildId);
     await this.#everywhere(async (realm) => {
-      await realm.changes.mark(members, { binding: true });
+      const users = members ?? (await usersIn(realm, room));
+      // Before they leave, so that a repetition finds those who could not be told.
+      await tellChanged(realm, users);
       await realm.transport.emitter.leave({ rooms: [room] }, [room]);
-      await tellChanged(realm, members);
+      // A guild of this name that took one of them in meanwhile has lost that member's sockets with the others.
+      await letReread(realm, users);
     });
+    if (!members) throw new Rejection('guild/not-found');
     return { members: members.length };
   }
 
@@ -65,4 +72,21 @@ export class Guilds {
   async #everywhere(work: (realm: RealmContext) => Promise<unknown>): Promise<void> {
     await refusing(Promise.all(this.#realms.map(work)));
   }
+}
+
+function nullIfNotFound(error: unknown): null {
+  if (error instanceof Rejection && error.code === 'guild/not-found') return null;
+  throw error;
+}
+
+/** Users with a socket in a room, on whatever gateway. */
+async function usersIn({ transport }: RealmContext, room: RoomName): Promise<UserId[]> {
+  const users = new Set<UserId>();
+  let cursor = '0';
+  do {
+    const page = await transport.members(room, cursor);
+    for (const { userId } of page.members) users.add(userId);
+    cursor = page.cursor;
+  } while (cursor !== '0');
+  return [...users];
 }
