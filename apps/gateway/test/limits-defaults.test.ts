@@ -64,6 +64,16 @@ describe('the default limits', () => {
     expect(taken.filter((retryAfterMs) => retryAfterMs === 0).length).toBe(5);
   });
 
+  it('[RAT5] of a rate per channel bind the user in all channels together, also in those that do not exist', async () => {
+    using client = await join(gateway, 'p7');
+    const startedAtMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => client.ask('chat:typing', { channel: { kind: 'whisper', id: `nobody ${n}` } })));
+    const refillable = Math.ceil(((performance.now() - startedAtMs) / 1000) * 20);
+    const limited = answers.filter((answer) => !answer.ok && answer.error.code === 'rate/limited');
+    expect(limited.length).toBeGreaterThanOrEqual(40 - refillable);
+    expect(limited.length).toBeLessThanOrEqual(40);
+  });
+
   it.each([
     ['chat:typing', 'p1'],
     ['session:ping', 'p2'],

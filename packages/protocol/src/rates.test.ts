@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 
+import { clientEventNames } from './client-events.ts';
 import { defaultRateOf } from './rates.ts';
 
 it('[RAT1] a chat message may come 10 times a second, 20 at once', () => {
@@ -18,4 +19,8 @@ it('[RAT3] the commands of parties count together, their data apart', () => {
 
 it('[RAT1] everything else may come 20 times a second', () => {
   expect(defaultRateOf('zone:enter')).toEqual({ ratePerSecond: 20, burst: 20, bucket: 'zone:enter', scope: 'user' });
+});
+
+it('[RAT5] what counts per channel has a rate for all channels together', () => {
+  for (const event of clientEventNames) expect([event, defaultRateOf(event).allChannelsPerSecond]).toEqual([event, defaultRateOf(event).scope === 'channel' ? 20 : undefined]);
 });

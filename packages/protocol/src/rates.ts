@@ -8,6 +8,8 @@ export interface Rate {
   readonly bucket: string;
   /** Counted for each user, or for each user and channel. */
   readonly scope: 'user' | 'channel';
+  /** Of a rate per channel: what the user may do in all of them together, per second and at once. A client can name any number of channels. */
+  readonly allChannelsPerSecond?: number;
   /** Where set, surplus is coalesced to the newest, and only a rate above this counts as a fault. */
   readonly strikePerSecond?: number;
   /** Counted over all gateways together, and not only on each of them. */
@@ -18,7 +20,7 @@ const otherwisePerSecond = 20;
 
 const exceptions: Readonly<Partial<Record<ClientEventName, Partial<Rate>>>> = {
   'chat:send': { ratePerSecond: 10, burst: 20, cluster: true },
-  'chat:typing': { ratePerSecond: 1 / 3, burst: 1, scope: 'channel' },
+  'chat:typing': { ratePerSecond: 1 / 3, burst: 1, scope: 'channel', allChannelsPerSecond: otherwisePerSecond },
   'character:move': { ratePerSecond: 10, burst: 10, strikePerSecond: 60 },
   'character:emote': { ratePerSecond: 1 / 2, burst: 1 },
   'combat:act': { ratePerSecond: 20, burst: 20 },

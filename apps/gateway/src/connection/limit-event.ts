@@ -1,6 +1,7 @@
-import { type ClientEventName, type ClientPayload, type Rate, Rejection } from '@skirmish/protocol';
+import { type ClientEventName, type ClientPayload, type Rate, Rejection, type UserId } from '@skirmish/protocol';
 import type { Call } from '../context.ts';
 import { featureOf } from '../limits/ladder.ts';
+import type { TokenBuckets } from './token-buckets.ts';
 
 /**
  * The steady rate of an event and its burst, on this gateway, and the mute of its feature; where surplus is coalesced, only what is above the strike
@@ -8,14 +9,21 @@ import { featureOf } from '../limits/ladder.ts';
  * @throws Rejection `rate/limited`, `chat/muted`
  */
 export function limitHere({ realm, session, event }: Call, rate: Rate, payload: ClientPayload<ClientEventName>): void {
-  const { buckets, mutes, strikes } = realm.gateway;
-  const name = rate.scope === 'channel' && 'channel' in payload ? `${rate.bucket} ${payload.channel.kind} ${payload.channel.id}` : rate.bucket;
-  const strike = rate.strikePerSecond;
-  const bounds = strike === undefined ? rate : { ratePerSecond: strike, burst: strike };
+  const { mutes, strikes } = realm.gateway;
   const nowMs = Date.now();
-  const retryAfterMs = buckets.take(session.userId, name, bounds, nowMs);
+  const retryAfterMs = waitOf(realm.gateway.buckets, session.userId, rate, payload, nowMs);
   if (retryAfterMs > 0) strikes.count(session.userId, featureOf(event), 1);
   refuse(event, retryAfterMs, mutes.leftMs(session.userId, featureOf(event), nowMs));
+}
+
+function waitOf(buckets: TokenBuckets, userId: UserId, rate: Rate, payload: ClientPayload<ClientEventName>, nowMs: number): number {
+  const { bucket, scope, strikePerSecond: strike, allChannelsPerSecond: all } = rate;
+  if (scope === 'channel' && 'channel' in payload) {
+    const waitMs = all === undefined ? 0 : buckets.take(userId, bucket, { ratePerSecond: all, burst: all }, nowMs);
+    const { kind, id } = payload.channel;
+    return waitMs > 0 ? waitMs : buckets.take(userId, `${bucket} ${kind} ${id}`, rate, nowMs);
+  }
+  return buckets.take(userId, bucket, strike === undefined ? rate : { ratePerSecond: strike, burst: strike }, nowMs);
 }
 
 /**

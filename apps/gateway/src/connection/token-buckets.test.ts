@@ -43,6 +43,19 @@ describe('token buckets', () => {
     expect(buckets.take('u', 'e', limit, 0)).toBe(100);
   });
 
+  it('forgets a full bucket when a user has too many, else the one that is next to full: new names give no used one back', () => {
+    const buckets = new TokenBuckets(1);
+    const slow = { ratePerSecond: 0.001, burst: 1 };
+    const quick = { ratePerSecond: 1, burst: 1 };
+    buckets.take('u', 'slow', slow, 0);
+    for (let name = 0; name < tokenBucketLimits.bucketsPerUserMax + 10; name++) buckets.take('u', `a ${name}`, quick, 0);
+    expect(buckets.take('u', 'slow', slow, 0)).toBe(1_000_000);
+    buckets.take('u', 'used', quick, 2_000);
+    for (let name = 0; name < tokenBucketLimits.bucketsPerUserMax - 3; name++) buckets.take('u', `b ${name}`, quick, 2_000);
+    expect(buckets.take('u', 'used', quick, 2_000)).toBe(1_000);
+    expect(buckets.take('u', 'slow', slow, 2_000)).toBe(998_000);
+  });
+
   it('bounds the names of a user and forgets idle users', () => {
     const buckets = new TokenBuckets(1);
     for (let name = 0; name < tokenBucketLimits.bucketsPerUserMax + 10; name++) buckets.take('u', String(name), limit, 0);

@@ -7,6 +7,8 @@ export interface RateLimit {
 interface Bucket {
   tokens: number;
   refilledAtMs: number;
+  /** When it is as good as one that was never used. */
+  fullAtMs: number;
 }
 
 interface UserBuckets {
@@ -15,7 +17,7 @@ interface UserBuckets {
 }
 
 /** Bounds of what the limiter remembers. */
-export const tokenBucketLimits = { usersMax: 50_000, bucketsPerUserMax: 96, forgetAfterMs: 120_000 } as const;
+export const tokenBucketLimits = { usersMax: 50_000, bucketsPerUserMax: 128, forgetAfterMs: 120_000 } as const;
 
 /**
  * Token buckets per user and name, in the memory of this process: a user's sockets here share them.
@@ -42,10 +44,10 @@ export class TokenBuckets {
     const bucket = bucketOf(user, name, capacity, nowMs);
     bucket.tokens = Math.min(capacity, bucket.tokens + Math.max(0, nowMs - bucket.refilledAtMs) * ratePerMs);
     bucket.refilledAtMs = nowMs;
-    if (bucket.tokens >= 1) {
-      bucket.tokens -= 1;
-      return 0;
-    }
+    const passes = bucket.tokens >= 1;
+    if (passes) bucket.tokens -= 1;
+    bucket.fullAtMs = nowMs + (capacity - bucket.tokens) / ratePerMs;
+    if (passes) return 0;
     return Math.max(1, Math.ceil((1 - bucket.tokens) / ratePerMs));
   }
 
@@ -72,8 +74,8 @@ function bucketOf(user: UserBuckets, name: string, capacity: number, nowMs: numb
   let bucket = user.buckets.get(name);
   if (!bucket) {
     // Names may contain a channel that the client chose, so their number needs a bound too.
-    if (user.buckets.size >= tokenBucketLimits.bucketsPerUserMax) deleteOldest(user.buckets);
-    bucket = { tokens: capacity, refilledAtMs: nowMs };
+    if (user.buckets.size >= tokenBucketLimits.bucketsPerUserMax) deleteFullest(user.buckets, nowMs);
+    bucket = { tokens: capacity, refilledAtMs: nowMs, fullAtMs: nowMs };
     user.buckets.set(name, bucket);
   }
   return bucket;
@@ -84,4 +86,17 @@ function deleteOldest(map: Map<string, unknown>): void {
     map.delete(key);
     return;
   }
+}
+
+/** One that is full again, else the one that is so first: whoever makes up names gets nothing back. */
+function deleteFullest(buckets: Map<string, Bucket>, nowMs: number): void {
+  let fullest: string | undefined;
+  let fullAtMs = Infinity;
+  for (const [name, bucket] of buckets) {
+    if (bucket.fullAtMs >= fullAtMs) continue;
+    fullest = name;
+    ({ fullAtMs } = bucket);
+    if (fullAtMs <= nowMs) break;
+  }
+  if (fullest !== undefined) buckets.delete(fullest);
 }
