@@ -12,7 +12,8 @@ local function gcra(key, nowUs, intervalUs, burst)
   local waitUs = fullAtUs - intervalUs * (burst - 1) - nowUs
   if waitUs >= 1 then return math.ceil(waitUs / 1000) end
   fullAtUs = fullAtUs + intervalUs
-  redis.call('SET', key, string.format('%.0f', fullAtUs), 'PX', math.ceil((fullAtUs - nowUs) / 1000))
+  -- An interval that a number of this size cannot hold adds nothing, and Redis takes no life of 0 ms.
+  redis.call('SET', key, string.format('%.0f', fullAtUs), 'PX', math.max(1, math.ceil((fullAtUs - nowUs) / 1000)))
   return 0
 end
 `;

@@ -84,6 +84,15 @@ describe('gcra', () => {
     expect(await takeAt.run(redis, [key], [nowUs - 3_600_000_000, 1_000_000, 3])).toBe(1_000);
   });
 
+  it('lets everything pass at a rate that is finer than its clock, and does not fail', async () => {
+    const nowUs = 1_800_000_000_000_000;
+    for (const intervalUs of [0.3, 0.1, 0.001]) {
+      const key = newKey();
+      for (let taken = 0; taken < 3; taken += 1) expect(await takeAt.run(redis, [key], [nowUs, intervalUs, 1])).toBe(0);
+      expect(await redis.pttl(key)).toBeLessThanOrEqual(1);
+    }
+  });
+
   it('takes a key with another content for a full bucket', async () => {
     const key = newKey();
     await redis.set(key, 'no number', 'PX', 10_000);
