@@ -35,6 +35,9 @@ describe('while Postgres is away', () => {
     expect(await player.ask('character:move', { seq: 1, x: 402, y: 400 })).toMatchObject({ ok: true });
     expect(await player.ask('chat:send', { commandId: 'a', channel, text: 'hello' })).toMatchObject({ ok: true });
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    // No connection ends with its token because nobody can be asked.
+    await gateway.gateway.realms[0]!.changes.mark(['p1' as UserId], { binding: true });
+    expect(await player.ask('session:refresh', { token: await tokenFor('p1') })).toMatchObject({ ok: true });
 
     // Something has changed, so the database is asked, in vain.
     await gateway.gateway.realms[0]!.changes.mark(['p2' as UserId]);

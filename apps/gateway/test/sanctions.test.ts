@@ -196,6 +196,24 @@ describe('log out everywhere', () => {
   });
 });
 
+describe('a user of a realm that the gateway which was told does not serve', () => {
+  it('cannot prolong a connection past the token that it has, once banned or logged out', async () => {
+    await using other = await startGateway(world);
+    const { gateway, realm } = other.gateway.realms[0]!;
+    const old = await tokenFor('p14', { nowMs: Date.now() - 5_000 });
+    using banned = await join(other, 'p13');
+    using loggedOut = clientOf(other, { token: old });
+    await connected(loggedOut);
+    await sanction('p13', { kind: 'ban', reason: 'cheating' });
+    await call('POST', '/v1/users/p14/logout-everywhere');
+    // As after 30 s, when what was read at the connect is not believed any more.
+    gateway.players.distrust(realm);
+    expect(await banned.ask('session:refresh', { token: await tokenFor('p13') })).toMatchObject({ ok: false, error: { code: 'auth/banned' } });
+    expect(await loggedOut.ask('session:refresh', { token: old })).toMatchObject({ ok: false, error: { code: 'auth/revoked' } });
+    expect(await loggedOut.ask('session:refresh', { token: await tokenFor('p14', { nowMs: Date.now() + 2_000 }) })).toMatchObject({ ok: true });
+  });
+});
+
 describe('sanctions', () => {
   it('are refused when they make no sense, and need the role of a service', async () => {
     for (const [body, path] of [
