@@ -113,6 +113,8 @@ describe('a mute', () => {
       await eventually(async () => expect(await say(client, `m${(n += 1)}`)).toMatchObject({ ok: false, error: { code: 'chat/muted', retryAfterMs: expect.any(Number) } }));
     }
     expect(performance.now() - begunAtMs).toBeLessThan(everywhereMsMax);
+    // Nobody sees that a muted user writes, either.
+    for (const client of [here, there]) expect(await client.ask('chat:typing', { channel })).toMatchObject({ ok: false, error: { code: 'chat/muted', retryAfterMs: expect.any(Number) } });
     expect(await there.hears('moderation:sanctioned')).toEqual({ kind: 'muted', reason: 'shouting', untilMs });
     expect(here.socket.connected && there.socket.connected).toBe(true);
     await call('DELETE', '/v1/users/p5/sanctions/mute');

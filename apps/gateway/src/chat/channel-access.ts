@@ -5,7 +5,7 @@ import { isInForce } from '../moderation/is-in-force.ts';
 type InChannel = Pick<ClientPayload<'chat:typing'>, 'channel'>;
 
 /** Who may speak: members of the channel. Only the channel of the own zone is served so far. */
-export function channelMembers({ session }: Call, { channel }: InChannel): void {
+function channelMembers({ session }: Call, { channel }: InChannel): void {
   const member = channel.kind === 'zone' && channel.id === session.player.character?.zone.id;
   if (!member) throw new Rejection('room/forbidden', { path: 'channel' });
 }

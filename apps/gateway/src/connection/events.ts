@@ -1,7 +1,7 @@
 import { defaultRateOf } from '@skirmish/protocol';
 import type { ClientEventName } from '@skirmish/protocol';
 import { onMove } from '../character/on-move.ts';
-import { channelMembers, unmutedMembers } from '../chat/channel-access.ts';
+import { unmutedMembers } from '../chat/channel-access.ts';
 import { onSend } from '../chat/on-send.ts';
 import { onTyping } from '../chat/on-typing.ts';
 import { onAct, participants } from '../combat/on-act.ts';
@@ -23,7 +23,7 @@ export const events = {
   'session:ping': { limit: defaultRateOf('session:ping'), order: 'at-once', may: anyone, handle: onPing },
   'session:refresh': { limit: defaultRateOf('session:refresh'), order: 'at-once', may: anyone, handle: onRefresh },
   'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: unmutedMembers, handle: onSend },
-  'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: channelMembers, handle: onTyping },
+  'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: unmutedMembers, handle: onTyping },
   'character:move': { limit: defaultRateOf('character:move'), order: 'at-once', may: anyone, handle: onMove },
   'zone:roster': { limit: defaultRateOf('zone:roster'), order: 'at-once', may: inOwnZone, handle: onRoster },
   'combat:start': { limit: defaultRateOf('combat:start'), order: 'in-turn', may: withOpponentsHere, handle: onStart },
