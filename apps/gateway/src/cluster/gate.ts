@@ -78,6 +78,12 @@ export class Gate {
     this.#keep({ type: message.type, id, data: data.packet ? { ...data, packet: { data: [...data.packet.data] } } : data });
   }
 
+  /** Whether the entry ends a socket that is in its rooms already: that does not wait for what a client does not read. */
+  endsNow(message: ClusterMessage): boolean {
+    if (!this.catchingUp || this.#rooms === null || message.type !== MessageType.DISCONNECT_SOCKETS) return false;
+    return isMeant((message as unknown as { data: Targeted }).data, this.#rooms);
+  }
+
   /** What was kept, in order; afterwards the gate is empty. */
   take(): KeptEntry[] {
     const entries = this.#entries;

@@ -27,7 +27,7 @@ export interface SocketFenceOptions {
  *
  * - From its registration on, a connection needs every entry after its position: until it is complete they are kept in its gate, then
  *   replayed in order in the turn in which it completes. Entries up to the position are not for it, also when the reader meets them later.
- * - One that resumes hears what it missed first, in turns of bounded length; its gate stays until it has caught up.
+ * - One that resumes hears what it missed first, in turns of bounded length; its gate stays until it has caught up. Only its end does not wait.
  * - After a gap every present socket is taken out of its rooms at once, so that nothing critical reaches it any more, and closed in slices;
  *   its client reconnects by itself.
  */
@@ -96,6 +96,7 @@ export class SocketFence {
   pass(message: ClusterMessage, id: string): string[] {
     const out: string[] = [];
     for (const [socketId, gate] of this.#gates) {
+      if (gate.endsNow(message)) continue;
       gate.keep(message, id);
       if (gate.catchingUp) out.push(socketId);
     }
