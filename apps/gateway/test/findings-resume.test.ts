@@ -69,6 +69,8 @@ describe('findings of the recovery', () => {
       await raw.hears(`4`);
       return raw;
     }
+    /** As whoever commits a change of a user in the database does afterwards. */
+    const marked = (user: string): Promise<void> => gateway.gateway.realms[0]!.changes.mark([user as UserId], { binding: true });
     const eventsIn = (raw: RawWebSocket): string[] => raw.frames.flatMap((frame) => /"((?:app|session):[a-z-]+)"/.exec(frame)?.[1] ?? []);
 
     it('hears nothing before it has shown a token, and leaves the session to its owner', async () => {
@@ -100,6 +102,7 @@ describe('findings of the recovery', () => {
       const session = await away('p5');
       await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
       await database.db.insertInto('sanctions').values({ user_id: 'p5', kind: 'ban', reason: 'test', created_by: 'test' }).execute();
+      await marked('p5');
       using raw = await ask(session, await tokenFor('p5'));
       expect(await raw.hears('44/realm/')).toContain('auth/banned');
       await timePasses(100, 'anything that comes late');
@@ -111,6 +114,7 @@ describe('findings of the recovery', () => {
       const session = await away('p7');
       await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
       await database.db.deleteFrom('guild_members').where('user_id', '=', 'p7').execute();
+      await marked('p7');
       using raw = await ask(session, await tokenFor('p7'));
       await raw.hears('app:missed');
       await emitter.emit({ rooms: [red] }, 'app:guild', { live: true });
