@@ -1,4 +1,4 @@
-import { createDatabase, type Database } from '@skirmish/database';
+import { createDatabase, type Database, ensureDevelopmentUser } from '@skirmish/database';
 import type { UserId } from '@skirmish/protocol';
 import { keysOf } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
@@ -213,6 +213,18 @@ describe('a user of a realm that the gateway which was told does not serve', () 
     expect(await banned.ask('session:refresh', { token: await tokenFor('p13') })).toMatchObject({ ok: false, error: { code: 'auth/banned' } });
     expect(await loggedOut.ask('session:refresh', { token: old })).toMatchObject({ ok: false, error: { code: 'auth/revoked' } });
     expect(await loggedOut.ask('session:refresh', { token: await tokenFor('p14', { nowMs: Date.now() + 2_000 }) })).toMatchObject({ ok: true });
+  });
+});
+
+describe('a user who does not exist any more', () => {
+  it('cannot prolong a connection past the token that it has', async () => {
+    await ensureDevelopmentUser(database, 'deleted' as UserId);
+    using client = await join(gatewayAt(0), 'deleted');
+    await database.db.deleteFrom('characters').where('user_id', '=', 'deleted').execute();
+    await database.db.deleteFrom('users').where('user_id', '=', 'deleted').execute();
+    const { gateway, realm } = realmAt(0);
+    gateway.players.distrust(realm);
+    expect(await client.ask('session:refresh', { token: await tokenFor('deleted') })).toMatchObject({ ok: false, error: { code: 'auth/invalid' } });
   });
 });
 

@@ -17,6 +17,7 @@ export async function onRefresh(call: Call, { token }: ClientPayload<'session:re
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
   const player = await playerNow(call);
+  if (!player) throw new Rejection('auth/invalid');
   if (isInForce(player.ban)) throw new Rejection('auth/banned');
   if (identity.issuedAtMs < (player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
   const { data } = session.socket;
@@ -25,8 +26,11 @@ export async function onRefresh(call: Call, { token }: ClientPayload<'session:re
   return { tokenExpiresAtMs: data.expiresAtMs };
 }
 
-/** The player as the database has it, else as the session knows it: no connection ends with its token because Redis or Postgres is away. */
-async function playerNow({ realm, session }: Call): Promise<Player> {
+/**
+ * The player as the database has it, null when it has none; while it gives no answer, as the session knows it: no connection ends with its token
+ * because Redis or Postgres is away.
+ */
+async function playerNow({ realm, session }: Call): Promise<Player | null> {
   const { userId, characterId, player } = session;
   const answered = new AbortController();
   const read = async (): Promise<Player | null> => {
@@ -34,7 +38,7 @@ async function playerNow({ realm, session }: Call): Promise<Player> {
     return realm.gateway.players.get({ realm: realm.realm, userId, ...(characterId === null ? {} : { characterId }) }, mark);
   };
   try {
-    return (await Promise.race([read(), delay(readMsMax, null, { signal: answered.signal })])) ?? player;
+    return await Promise.race([read(), delay(readMsMax, player, { signal: answered.signal })]);
   } catch {
     return player;
   } finally {
