@@ -1,6 +1,6 @@
 import type { Player } from '@skirmish/database';
 import type { RealmId, UserId } from '@skirmish/protocol';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PlayerCache } from './player-cache.ts';
 
 const user = (id: string) => ({ realm: 'main' as RealmId, userId: id as UserId });
@@ -173,15 +173,17 @@ describe('when the marks of a realm are lost', () => {
 describe('the age of a reading', () => {
   it('does not follow a clock of the host that is set back', async () => {
     let loads = 0;
-    vi.useFakeTimers({ toFake: ['Date'] });
-    const cache = new PlayerCache({ load: ({ userId }) => Promise.resolve(playerOf(userId, (loads += 1))), ttlMs: 0 });
+    let backMs = 0;
+    const { now } = Date;
+    Date.now = () => now() - backMs;
     try {
+      const cache = new PlayerCache({ load: ({ userId }) => Promise.resolve(playerOf(userId, (loads += 1))), ttlMs: 0 });
       await cache.get(user('a'), null);
-      vi.setSystemTime(Date.now() - 3_600_000);
+      backMs = 3_600_000;
       await cache.get(user('a'), null);
       expect(loads).toBe(2);
     } finally {
-      vi.useRealTimers();
+      Date.now = now;
     }
   });
 });
