@@ -193,6 +193,31 @@ describe('log out everywhere', () => {
     expect(await post('refresh', { refreshToken: again.data?.['refreshToken'] })).toMatchObject({ ok: true });
   });
 
+  it('voids a token, too, that a refresh token was exchanged for while it was under way', async () => {
+    const { body } = await callService(gatewayAt(0), 'POST', '/v1/dev/token', { body: { userId: 'p15' } });
+    expect(body.ok).toBe(true);
+    const { promise: exchanged, resolve: exchange } = Promise.withResolvers<undefined>();
+    // As an exchange does it: the row is locked until it is written, and the access token is signed already.
+    const { promise: locked, resolve: lock } = Promise.withResolvers<undefined>();
+    const exchanging = database.db.transaction().execute(async (transaction) => {
+      await transaction.selectFrom('refresh_families').select('family_id').where('user_id', '=', 'p15').forUpdate().execute();
+      lock(undefined);
+      await exchanged;
+    });
+    await locked;
+    const loggingOut = call('POST', '/v1/users/p15/logout-everywhere');
+    const waiting = () => database.db.selectFrom('service_audit').select('audit_id').where('target', '=', 'p15').where('action', '=', 'user.logout').execute();
+    await eventually(async () => (await waiting()).length === 1);
+    const nowMs = Date.now() + 1;
+    await eventually(() => Date.now() > nowMs);
+    const token = await tokenFor('p15', { nowMs });
+    exchange(undefined);
+    await exchanging;
+    expect((await loggingOut).status).toBe(200);
+    using client = clientOf(gatewayAt(1), { token });
+    expect((await refusalOf(client)).data?.code).toBe('auth/revoked');
+  });
+
   it('of nobody is user/not-found', async () => {
     expect(await call('POST', '/v1/users/nobody/logout-everywhere')).toMatchObject({ status: 404, body: { error: { code: 'user/not-found' } } });
   });

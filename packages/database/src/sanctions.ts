@@ -35,12 +35,14 @@ export async function liftSanctions(database: Database, userId: UserId, kind: 'm
 }
 
 /**
- * Makes every token of a user void that was issued before the instant, and every refresh token; never undoes an earlier call. False when there
- * is no such user. Throws the database's error.
+ * Ends every refresh token of a user, then makes every token void that was issued until that was done; never undoes an earlier call.
+ * Answers that instant, epoch milliseconds of this process; null when there is no such user. Throws the database's error.
  */
-export async function revokeTokens(database: Database, userId: UserId, beforeMs: number): Promise<boolean> {
+export async function revokeTokens(database: Database, userId: UserId): Promise<number | null> {
+  await sql`update refresh_families set revoked_at_ms = now_ms() where user_id = ${userId} and revoked_at_ms is null`.execute(database.db);
+  // Not sooner: a refresh token could be exchanged until now, for an access token that is as young as this.
+  const beforeMs = Date.now();
   const { numAffectedRows } = await sql`
-    with ended as (update refresh_families set revoked_at_ms = now_ms() where user_id = ${userId} and revoked_at_ms is null)
     update users set tokens_valid_from_ms = greatest(tokens_valid_from_ms, ${beforeMs}::int8) where user_id = ${userId}`.execute(database.db);
-  return numAffectedRows === 1n;
+  return numAffectedRows === 1n ? beforeMs : null;
 }

@@ -57,8 +57,8 @@ export class Sanctions {
   /** Makes every token void that was issued until now, and ends every session. Throws `user/not-found`. */
   async logOutEverywhere(userId: UserId): Promise<{ sessions: number }> {
     const { database, config, metrics } = this.#gateway;
-    const beforeMs = Date.now();
-    if (!(await refusing(revokeTokens(database, userId, beforeMs)))) throw new Rejection('user/not-found');
+    const beforeMs = await refusing(revokeTokens(database, userId));
+    if (beforeMs === null) throw new Rejection('user/not-found');
     const { message } = refusals['auth/revoked'];
     let sessions = 0;
     await this.#everywhere(async ({ changes, transport, bus }) => {
