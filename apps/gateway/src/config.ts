@@ -1,4 +1,5 @@
 import { type ConfigValues, decimal, defineConfig, host, integer, list, optional, text, variables } from '@skirmish/config';
+import { partyInvitationMs, presenceGraceMs } from '@skirmish/protocol';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
 
@@ -94,6 +95,9 @@ export const config = defineConfig({
   resumeWindowMs: variables.resumeWindowMs,
   resumeEntriesMax: integer('RESUME_ENTRIES_MAX', { description: 'Most missed events that one resume brings; beyond it the client loads anew', min: 1, max: 1_000_000, default: 30_000 }),
   resumeBytesMax: integer('RESUME_BYTES_MAX', { description: 'Most missed events that one resume brings, in bytes of JSON', min: 1_024, max: 1_073_741_824, default: 10_485_760 }),
+  presenceGraceMs: integer('PRESENCE_GRACE_MS', { description: 'Absence that is not shown to others yet, milliseconds', min: 0, max: 60_000, default: presenceGraceMs }),
+  partyInvitationMs: integer('PARTY_INVITATION_MS', { description: 'How long an invitation to a party is open, milliseconds', min: 100, max: 3_600_000, default: partyInvitationMs }),
+  partySweepMs: integer('PARTY_SWEEP_MS', { description: 'Time between two looks at the parties that are due, milliseconds', min: 50, max: 60_000, default: 2_000 }),
   inboxRetentionMs: variables.inboxRetentionMs,
   backendEventsRetentionMs: variables.backendEventsRetentionMs,
   backendEventsMax: variables.backendEventsMax,

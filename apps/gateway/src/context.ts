@@ -15,6 +15,7 @@ import type { TokenBuckets } from './connection/token-buckets.ts';
 import type { TokenLife } from './connection/token-life.ts';
 import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Parties } from './party/parties.ts';
 import type { RoomService } from './room/room-service.ts';
 import type { Zones } from './zone/zones.ts';
 
@@ -44,6 +45,7 @@ export interface RealmContext {
   readonly bus: Redis;
   readonly sessions: Sessions;
   readonly rooms: RoomService;
+  readonly parties: Parties;
   /** What the studio's own services hear. */
   readonly backend: BackendEventRecorder;
   readonly zones: Zones;

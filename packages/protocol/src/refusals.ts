@@ -91,6 +91,7 @@ const catalogue = {
   'party/not-leader': entry('Only the leader of the party may do this.', 'never', 403),
   'party/not-invited': entry('There is no open invitation to this party.', 'never', 403),
   'party/full': entry('The party is full.', 'later', 409),
+  'party/not-member': entry('This user is not in the party.', 'never', 409),
   'party/none': entry('You are not in a party.', 'never', 409),
 
   'guild/not-found': entry('There is no such guild.', 'never', 404),

@@ -1,3 +1,4 @@
+import type { OwnParty } from './own-party.ts';
 import type { Stay } from './session-script.ts';
 
 export interface ConnectOperation {
@@ -36,6 +37,12 @@ export type DirectoryOperation =
   /** Moves the seat of a socket's character to another roster, or keeps it and sets the status. */
   | { op: 'seat'; socketId: string; zoneKey: string; status: string };
 
+/** What the script answers to a connect, beside the clock. */
+export interface ConnectAnswer {
+  readonly resume?: ResumeAnswer;
+  readonly party?: OwnParty;
+}
+
 /** What became of a wish to resume. */
 export type ResumeAnswer =
   | { resumed: false; reason: string }
@@ -70,11 +77,16 @@ local function passSeatOn(entry)
   end
 end`;
 
-/** Lua that takes a socket out of everything but its session; answers whether it held the seat of its character. */
+/** Lua that takes a socket out of everything but its session; answers whether it held the seat of its character. Needs `luaPartyOf`. */
 export const luaDepart = `
 local function depart(gateway, socketId, entry)
   redis.call('HDEL', K .. 'sockets-of:' .. gateway, socketId)
   redis.call('HDEL', entry.userKey, socketId)
+  if redis.call('EXISTS', entry.userKey) == 0 then
+    -- The last one of its user: the party is due to be looked at.
+    local party = partyIdOf(entry.userKey)
+    if party then redis.call('ZADD', K .. 'parties', 'XX', 0, party) end
+  end
   for _, room in ipairs(entry.rooms or {}) do redis.call('HDEL', K .. 'members:' .. room, socketId) end
   local seat = entry.zoneKey ~= '' and redis.call('HGET', entry.zoneKey, entry.characterId)
   if not seat or cjson.decode(seat).socketId ~= socketId then return false end
@@ -164,6 +176,8 @@ function ops.connect(o)
   session = session or { v = 1, userKey = o.userKey, incarnation = incarnation, socketId = o.socketId, sockets = { o.socketId },
     connectedAtMs = o.connectedAtMs, start = clockId, asOf = clockId, rooms = {} }
   for _, room in ipairs(o.rooms) do beginStay(session, room, clockId) end
+  local party = partyOf(o.userKey, o.userId)
+  if party then beginStay(session, 'party:' .. party.id, clockId) end
   local entry = { v = 1, userId = o.userId, userKey = o.userKey, zoneKey = o.zoneKey, characterId = o.characterId, pid = pid,
     sessionsKey = o.sessionsKey, rooms = {} }
   for _, room in ipairs(openRooms(session)) do add(room) becomeMember(entry, o.socketId, room) end
@@ -173,10 +187,8 @@ function ops.connect(o)
   elseif o.zoneKey ~= '' then passSeatOn(entry) end
   saveSession(pid, session)
   indexSession(o.sessionsKey, pid)
-  if told then
-    told.rooms = told.resumed and session.rooms or nil
-    answer(o.socketId, told)
-  end
+  if told and told.resumed then told.rooms = session.rooms end
+  if told or party then answer(o.socketId, { resume = told or nil, party = party }) end
   if redis.call('HLEN', o.userKey) > socketsMax then
     crowds[#crowds + 1] = o.socketId
     crowds[#crowds + 1] = redis.call('HGETALL', o.userKey)

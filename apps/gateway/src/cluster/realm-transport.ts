@@ -8,7 +8,7 @@ import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
 import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
 import { RealmCore } from './realm-core.ts';
-import type { Arrival, ConnectEntry, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
+import type { Arrival, ConnectEntry, OwnParty, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
 import { transportEvents } from './transport-events.ts';
 import type { WatchedTransport } from './transport-health.ts';
 import { givenUpAfterMs, gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
@@ -83,7 +83,7 @@ class Transport implements RealmTransport {
     }, 1000);
   }
 
-  connect(entry: ConnectEntry): Promise<{ position: string }> {
+  connect(entry: ConnectEntry): Promise<{ position: string; party: OwnParty | null }> {
     return this.#core.sockets.connect(entry);
   }
 
@@ -125,6 +125,10 @@ class Transport implements RealmTransport {
 
   members(room: RoomName, cursor?: string, count?: number): Promise<{ members: RoomMember[]; cursor: string }> {
     return this.#core.memberships.members(room, cursor, count);
+  }
+
+  met(id: string): Promise<void> {
+    return this.#core.memberships.whenMet(id);
   }
 
   addressOf(incarnation: string): string | undefined {

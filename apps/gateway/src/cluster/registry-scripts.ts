@@ -1,6 +1,7 @@
 import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaPassSeatOn } from './directory-operations.ts';
+import { luaPartyOf } from './own-party.ts';
 
 /** What the registry knows of one incarnation; version 1 of the record. */
 export interface RegistryRecord {
@@ -175,6 +176,7 @@ export const sweepScript = defineScript<readonly [prefix: string, incarnation: s
 local K, incarnation, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] == 'dead' and redis.call('HEXISTS', K .. 'gateways', incarnation) == 1 then return 1 end
 ${luaPassSeatOn}
+${luaPartyOf}
 ${luaDepart}
 ${luaRecordLost}
 local rooms = redis.call('SPOP', K .. 'rooms-of:' .. incarnation, max)

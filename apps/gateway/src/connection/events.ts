@@ -6,6 +6,15 @@ import { onSend } from '../chat/on-send.ts';
 import { onTyping } from '../chat/on-typing.ts';
 import { onAct, participants } from '../combat/on-act.ts';
 import { onStart, withOpponentsHere } from '../combat/on-start.ts';
+import { onAccept } from '../party/on-accept.ts';
+import { onCreate } from '../party/on-create.ts';
+import { onData } from '../party/on-data.ts';
+import { onDecline } from '../party/on-decline.ts';
+import { onInvite } from '../party/on-invite.ts';
+import { onKick } from '../party/on-kick.ts';
+import { onLeave } from '../party/on-leave.ts';
+import { onPromote } from '../party/on-promote.ts';
+import { notOneself, partyMembers } from '../party/party-access.ts';
 import { onPing } from '../session/on-ping.ts';
 import { onRefresh } from '../session/on-refresh.ts';
 import { onRoster } from '../zone/on-roster.ts';
@@ -28,4 +37,12 @@ export const events = {
   'zone:roster': { limit: defaultRateOf('zone:roster'), order: 'at-once', may: inOwnZone, handle: onRoster },
   'combat:start': { limit: defaultRateOf('combat:start'), order: 'in-turn', may: withOpponentsHere, handle: onStart },
   'combat:act': { limit: defaultRateOf('combat:act'), order: 'in-turn', may: participants, handle: onAct },
+  'party:create': { limit: defaultRateOf('party:create'), order: 'in-turn', may: anyone, handle: onCreate },
+  'party:invite': { limit: defaultRateOf('party:invite'), order: 'in-turn', may: anyone, handle: onInvite },
+  'party:kick': { limit: defaultRateOf('party:kick'), order: 'in-turn', may: notOneself, handle: onKick },
+  'party:promote': { limit: defaultRateOf('party:promote'), order: 'in-turn', may: anyone, handle: onPromote },
+  'party:accept': { limit: defaultRateOf('party:accept'), order: 'in-turn', may: anyone, handle: onAccept },
+  'party:decline': { limit: defaultRateOf('party:decline'), order: 'in-turn', may: anyone, handle: onDecline },
+  'party:leave': { limit: defaultRateOf('party:leave'), order: 'in-turn', may: anyone, handle: onLeave },
+  'party:data': { limit: defaultRateOf('party:data'), order: 'at-once', may: partyMembers, handle: onData },
 } as const satisfies EventTable;

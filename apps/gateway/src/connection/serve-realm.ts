@@ -7,6 +7,7 @@ import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import { givenUpAfterMs, guardRedis } from '../cluster/transport-health.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 import { MailDelivery } from '../mailbox/deliver.ts';
+import { Parties } from '../party/parties.ts';
 import { followRooms } from '../room/ephemeral-rooms.ts';
 import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
@@ -40,6 +41,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
   const sessions = new Sessions();
+  const ephemera = { slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral };
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
@@ -49,10 +51,10 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     bus,
     sessions,
     rooms: new RoomService({
-      transport,
-      emitter: transport.emitter,
+      ...{ transport, emitter: transport.emitter },
       report: (event, kind) => { metrics.report(event, { kind }); },
     }),
+    parties: new Parties({ transport, config, report: metrics.report }),
     backend: createBackendEventRecorder({
       redis: transport.redis,
       realm,
@@ -63,8 +65,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     zones: new Zones({
       nsp,
       transport,
-      slow: overload.slow.ids,
-      dropsEphemeral: overload.dropsEphemeral,
+      ...ephemera,
       onUnreadable: () => { metrics.report('position-refused', { realm }); },
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
@@ -81,10 +82,10 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   guardVolatile(nsp.adapter, { slow: overload.slow.ids, drops: overload.dropsEphemeral });
   nsp.use(createAuthenticate(context, arrivals));
   nsp.on('connection', createArrive(context, arrivals, table));
-  const ephemera = { slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral };
   followRooms({ ...ephemera, nsp, transport, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
+  context.parties.start();
   const close = async (): Promise<void> => {
     await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
     redis.disconnect();

@@ -1,4 +1,4 @@
-import type { CharacterId, ClientToServerEvents, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { CharacterId, ClientToServerEvents, Party, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
 import { Turns } from './turns.ts';
@@ -31,6 +31,8 @@ export interface Session {
   readonly position: string;
   /** The rooms that it is in from the first moment. */
   readonly rooms: readonly RoomName[];
+  /** The party of the user when the session began; later ones are told by events. */
+  readonly party: Party | null;
   /** Why the client asked to resume in vain, or null. */
   readonly reload: string | null;
   readonly turns: Turns;

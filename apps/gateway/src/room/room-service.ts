@@ -2,7 +2,8 @@ import type { EmitOptions, EmittedEvent, Emitter } from '@skirmish/emitter';
 import { type CharacterId, parseRoom, Rejection, type RoomKind, type RoomName, roomsOfSocketMax, type UserId } from '@skirmish/protocol';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { Session } from '../connection/session.ts';
-import { isOfConnection, mayBeIn, sizeMaxOf } from './room-access.ts';
+import { partyOf } from '../party/party-access.ts';
+import { isHeld, mayBeIn, sizeMaxOf } from './room-access.ts';
 
 export interface RoomMember {
   readonly userId: UserId;
@@ -53,7 +54,7 @@ export class RoomService {
     return this.#inTurn(session, () => this.#join(session, room));
   }
 
-  /** Takes a session out of a room; nothing happens when it was not in. Throws `room/forbidden` for the rooms of the connection itself. */
+  /** Takes a session out of a room; nothing happens when it was not in. Throws `room/forbidden` for the rooms of the connection itself and for a party. */
   leaveRoom(session: Session, room: RoomName): Promise<void> {
     return this.#inTurn(session, () => this.#leave(session, room));
   }
@@ -86,7 +87,7 @@ export class RoomService {
     const { socket, socketId, player } = session;
     const parsed = parseRoom(room);
     if (!parsed) throw new Rejection('room/not-found');
-    if (!mayBeIn(player, room)) throw new Rejection('room/forbidden');
+    if (!mayBeIn(player, partyOf(session), room)) throw new Rejection('room/forbidden');
     if (socket.rooms.has(room)) return;
     // One of them is the socket's own.
     if (socket.rooms.size > roomsOfSocketMax) throw new Rejection('room/too-many');
@@ -119,7 +120,7 @@ export class RoomService {
   async #leave({ socket, socketId }: Session, room: RoomName): Promise<void> {
     const parsed = parseRoom(room);
     if (!parsed || !socket.rooms.has(room)) return;
-    if (isOfConnection(parsed.kind)) throw new Rejection('room/forbidden');
+    if (isHeld(parsed.kind)) throw new Rejection('room/forbidden');
     await this.#options.transport.leave(socketId, [room]);
     this.#options.report('room-left', parsed.kind);
   }
