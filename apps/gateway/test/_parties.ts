@@ -27,6 +27,29 @@ export class PartyPlayer implements Disposable {
     return parties.at(-1)?.party ?? null;
   }
 
+  /** Its transport breaks; it does not come back by itself. Resolves when its gateway has noticed. */
+  async drop(bench: RoomsBench, gateway: number): Promise<void> {
+    const id = this.client.socket.id ?? '';
+    this.client.socket.io.reconnection(false);
+    (this.client.socket.io.engine as { close(): void }).close();
+    await eventually(() => bench.served(gateway).sessions.get(id) === undefined, { what: 'the end of a socket' });
+  }
+
+  /** Comes back with its session, on this gateway; resolves to whether it was resumed. */
+  async comeBack(bench: RoomsBench, gateway: number): Promise<boolean> {
+    const { socket } = this.client;
+    const welcomes = this.client.payloads('session:welcome').length;
+    (socket.io as unknown as { uri: string }).uri = bench.gateways[gateway]!.url;
+    socket.connect();
+    await eventually(() => this.client.payloads('session:welcome').length > welcomes, { timeoutMs: 10_000, what: 'the welcome' });
+    return socket.recovered;
+  }
+
+  /** Its welcome, the newest one. */
+  get welcome(): { party: Party | null; rooms: string[]; recovered: boolean } {
+    return this.client.payloads<{ party: Party | null; rooms: string[]; recovered: boolean }>('session:welcome').at(-1)!;
+  }
+
   ask<T>(event: string, payload: object, commandId = `c${(PartyPlayer.#commands += 1)}`): Promise<Acknowledgement<T>> {
     return this.client.ask<T>(event, { commandId, ...payload });
   }
@@ -76,13 +99,15 @@ function dataOf<T>(answer: Acknowledgement<T>): T {
 
 export const idsOf = (party: Party): string[] => party.members.map(({ userId }) => userId);
 
-/** Lets the others into the party of the first: each is invited and accepts. */
+/** Lets the others into the party of the first: each is invited and accepts. Resolves when all have heard of it. */
 export async function gather(leader: PartyPlayer, ...others: readonly PartyPlayer[]): Promise<Party> {
   let party = await leader.create();
   for (const other of others) {
     await leader.invite(other.userId);
     party = await other.accept(party.id);
   }
+  const { members } = party;
+  await eventually(() => [leader, ...others].every(({ told }) => told?.members.length === members.length), { what: 'everybody to hear of the party' });
   return party;
 }
 

@@ -80,5 +80,5 @@ export function sizeMaxOf(player: Player, room: RoomName): number | null {
   }
 }
 
-/** Rooms that nobody leaves by themselves: those of a connection last as long as it does, a party is left by `party:leave`. */
-export const isHeld = (kind: RoomKind): boolean => kind === 'realm' || kind === 'user' || kind === 'party';
+/** Rooms that a connection is in as long as it lasts: nobody leaves them. */
+export const isOfConnection = (kind: RoomKind): boolean => kind === 'realm' || kind === 'user';

@@ -3,7 +3,7 @@ import { type CharacterId, parseRoom, Rejection, type RoomKind, type RoomName, r
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { Session } from '../connection/session.ts';
 import { partyOf } from '../party/party-access.ts';
-import { isHeld, mayBeIn, sizeMaxOf } from './room-access.ts';
+import { isOfConnection, mayBeIn, sizeMaxOf } from './room-access.ts';
 
 export interface RoomMember {
   readonly userId: UserId;
@@ -54,7 +54,7 @@ export class RoomService {
     return this.#inTurn(session, () => this.#join(session, room));
   }
 
-  /** Takes a session out of a room; nothing happens when it was not in. Throws `room/forbidden` for the rooms of the connection itself and for a party. */
+  /** Takes a session out of a room; nothing happens when it was not in. Throws `room/forbidden` for the rooms of the connection itself. */
   leaveRoom(session: Session, room: RoomName): Promise<void> {
     return this.#inTurn(session, () => this.#leave(session, room));
   }
@@ -120,7 +120,7 @@ export class RoomService {
   async #leave({ socket, socketId }: Session, room: RoomName): Promise<void> {
     const parsed = parseRoom(room);
     if (!parsed || !socket.rooms.has(room)) return;
-    if (isHeld(parsed.kind)) throw new Rejection('room/forbidden');
+    if (isOfConnection(parsed.kind)) throw new Rejection('room/forbidden');
     await this.#options.transport.leave(socketId, [room]);
     this.#options.report('room-left', parsed.kind);
   }
