@@ -155,6 +155,27 @@ describe('a party', () => {
     await eventually(() => expect(updates(leader).map((party) => idsOf(party).length)).toEqual([1, 2, 1, 2]));
   });
 
+  it('[PTY11] is entered, and left, when the answer comes', async () => {
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    const party = await leader.create();
+    await leader.invite('p2');
+    const { transport } = bench.served(1);
+    const { redis, gateways } = bench;
+    const keys = keysOf(gateways[0]!.realm as never);
+    const { reader } = transport as unknown as { reader: { hold(): void; release(): void } };
+    for (const [event, payload, isIn] of [['party:accept', { partyId: party.id }, true], ['party:leave', {}, false]] as const) {
+      reader.hold();
+      let isAnswered = false;
+      const answer = member.ask(event, payload, 'held').finally(() => { isAnswered = true; });
+      await eventually(() => redis.exists(keys.command(member.userId, event, 'held')), { intervalMs: 1 });
+      for (let n = 0; n < 3; n += 1) await member.client.ask('session:ping', { atMs: n });
+      expect(isAnswered).toBe(false);
+      reader.release();
+      expect(await answer).toMatchObject({ ok: true });
+      expect(bench.session(1, 'p2').socket.rooms.has(`party:${party.id}`)).toBe(isIn);
+    }
+  });
+
   it('keeps the id of a repeated founding when Redis forgot it, and gives another one while others live under it', async () => {
     const [leader, other] = [await enter(0, 'p1'), await enter(1, 'p2')];
     const keys = keysOf(bench.gateways[0]!.realm as never);

@@ -96,11 +96,9 @@ local function save(party)
   redis.call('SET', K .. 'party:' .. party.id, cjson.encode(party))
   redis.call('ZADD', K .. 'parties', dueMs(party), party.id)
 end
-local function update(party, further)
+local function update(party)
   save(party)
-  local rooms = { 'party:' .. party.id }
-  for _, room in ipairs(further or {}) do rooms[#rooms + 1] = room end
-  return tell(rooms, 'party:updated', shown(party))
+  return tell({ 'party:' .. party.id }, 'party:updated', shown(party))
 end
 local function enter(party, userId, name)
   party.members[#party.members + 1] = { userId = userId, name = name, online = true }
@@ -113,7 +111,7 @@ local function successor(members)
   for _, member in ipairs(members) do if member.online then return member.userId end end
   return members[1].userId
 end
--- Answers the ids of what the others hear, and of the leave.
+-- Who goes is in the room until after the last word. Answers the ids of that and of the leave.
 local function remove(party, leaving)
   local rest, rooms, told = {}, {}, nil
   for _, member in ipairs(party.members) do
@@ -129,7 +127,7 @@ local function remove(party, leaving)
     told = tell(rooms, 'party:disbanded', '{"partyId":' .. cjson.encode(party.id) .. '}')
   else
     if leaving[party.leaderId] then party.leaderId = successor(rest) end
-    told = update(party, rooms)
+    told = update(party)
   end
   return told, move('5', rooms, 'party:' .. party.id)
 end
