@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClientAnswer, ClientPayload, CommandId, PartyId, RealmId, UserId } from '@skirmish/protocol';
 import type { Call } from '../context.ts';
-import { nameOf } from './party-access.ts';
+import { nameOf } from './party-of.ts';
 
 /** Founds a party with its sender as leader; a member of one gets that. */
 export function onCreate({ realm, session }: Call, payload: ClientPayload<'party:create'>): Promise<ClientAnswer<'party:create'>> {

@@ -1,6 +1,6 @@
 import { type ClientAnswer, type ClientPayload, roomOf } from '@skirmish/protocol';
 import type { Call } from '../context.ts';
-import { partyOf } from './party-access.ts';
+import { partyOf } from './party-of.ts';
 
 /** Hands bytes to the other members, as they are; may be lost, never waits. */
 export function onData({ realm, session }: Call, { kind, bytes }: ClientPayload<'party:data'>): ClientAnswer<'party:data'> {

@@ -2,7 +2,7 @@ import type { EmitOptions, EmittedEvent, Emitter } from '@skirmish/emitter';
 import { type CharacterId, parseRoom, Rejection, type RoomKind, type RoomName, roomsOfSocketMax, type UserId } from '@skirmish/protocol';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { Session } from '../connection/session.ts';
-import { partyOf } from '../party/party-access.ts';
+import { partyOf } from '../party/party-of.ts';
 import { isOfConnection, mayBeIn, sizeMaxOf } from './room-access.ts';
 
 export interface RoomMember {
