@@ -1,4 +1,5 @@
 import { type ConfigValues, decimal, defineConfig, flag, host, integer, list, milliseconds, optional, text, variables } from '@skirmish/config';
+import { presenceGraceMs } from '@skirmish/protocol';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
 
@@ -98,6 +99,7 @@ export const config = defineConfig({
   socketHardBytesMax: integer('SOCKET_HARD_BYTES_MAX', { description: 'Bytes waiting for one client above which its connection is closed', min: 8_192, max: 1_073_741_824, default: 524_288 }),
   memorySoftRatio: decimal('MEMORY_SOFT_RATIO', { description: 'Share of the heap limit or of the memory limit of the container above which new connections are refused', min: 0.1, max: 1, default: 0.85 }),
   eventLoopDelayMaxMs: integer('EVENT_LOOP_DELAY_MAX_MS', { description: '99th percentile of the delay of the event loop above which new connections are refused, milliseconds', min: 20, max: 600_000, default: 200 }),
+  presenceGraceMs: integer('PRESENCE_GRACE_MS', { description: 'How long a change of presence must last before anybody is told, milliseconds', min: 0, max: 600_000, default: presenceGraceMs }),
   renewIntervalMs: integer('RENEW_INTERVAL_MS', { description: 'Time between two renewals in the registry, milliseconds', min: 100, max: 60_000, default: 3_000 }),
   condemnAfterTicks: integer('CONDEMN_AFTER_TICKS', { description: 'Missed renewals after which a gateway is condemned', min: 2, max: 20, default: 3 }),
   epochGraceMs: variables.epochGraceMs,

@@ -20,6 +20,7 @@ import type { Mutes } from './limits/mutes.ts';
 import type { Strikes } from './limits/strikes.ts';
 import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Presence } from './presence/presence.ts';
 import type { RoomService } from './room/room-service.ts';
 import type { Zones } from './zone/zones.ts';
 
@@ -61,6 +62,7 @@ export interface RealmContext {
   /** What the studio's own services hear. */
   readonly backend: BackendEventRecorder;
   readonly zones: Zones;
+  readonly presence: Presence;
   readonly lanes: { readonly combat: LaneProducer<'combat'>; readonly chat: LaneProducer<'chat'> };
   readonly mail: MailDelivery;
   /** Calls that have not been answered. */

@@ -94,6 +94,7 @@ const catalogue = {
   'party/full': entry('The party is full.', 'later', 409),
   'party/none': entry('You are not in a party.', 'never', 409),
 
+  'presence/too-many': entry('You are watching too many users.', 'later', 409),
   'guild/not-found': entry('There is no such guild.', 'never', 404),
   'guild/forbidden': entry('Your rank in the guild does not allow this.', 'never', 403),
 } as const satisfies Record<string, RefusalEntry>;

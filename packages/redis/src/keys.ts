@@ -23,6 +23,10 @@ export interface RealmKeys {
   readonly revisions: string;
   /** Hash: room → id of the newest event that its log could not take. */
   readonly floors: string;
+  /** Hash: escaped user id → what was last announced of a user who is online; of nobody else. */
+  readonly presenceAnnounced: string;
+  /** Sorted set: escaped user id → when the user's presence last became another than the announced one may be, epoch milliseconds. */
+  readonly presenceChanged: string;
   readonly backendEvents: string;
   /** Bounded list of the webhooks that were given up, newest first. */
   readonly webhooksDead: string;
@@ -86,6 +90,8 @@ export function keysOf(realm: RealmId): RealmKeys {
     gapped: `${prefix}gapped`,
     revisions: `${prefix}revisions`,
     floors: `${prefix}floors`,
+    presenceAnnounced: `${prefix}presence-announced`,
+    presenceChanged: `${prefix}presence-changed`,
     backendEvents: `${prefix}backend-events`,
     webhooksDead: `${prefix}webhooks-dead`,
     webhooksDisabled: `${prefix}webhooks-disabled`,

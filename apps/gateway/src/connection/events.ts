@@ -1,11 +1,14 @@
 import { defaultRateOf } from '@skirmish/protocol';
 import type { ClientEventName } from '@skirmish/protocol';
 import { onMove } from '../character/on-move.ts';
+import { onStatus } from '../character/on-status.ts';
 import { channelMembers, unmutedMembers } from '../chat/channel-access.ts';
 import { onSend } from '../chat/on-send.ts';
 import { onTyping } from '../chat/on-typing.ts';
 import { onAct, participants } from '../combat/on-act.ts';
 import { onStart, withOpponentsHere } from '../combat/on-start.ts';
+import { onUnwatch } from '../presence/on-unwatch.ts';
+import { onWatch } from '../presence/on-watch.ts';
 import { onPing } from '../session/on-ping.ts';
 import { onRefresh } from '../session/on-refresh.ts';
 import { onRoster } from '../zone/on-roster.ts';
@@ -25,7 +28,10 @@ export const events = {
   'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: unmutedMembers, handle: onSend },
   'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: channelMembers, handle: onTyping },
   'character:move': { limit: defaultRateOf('character:move'), order: 'at-once', may: anyone, handle: onMove },
+  'character:status': { limit: defaultRateOf('character:status'), order: 'in-turn', may: anyone, handle: onStatus },
   'zone:roster': { limit: defaultRateOf('zone:roster'), order: 'at-once', may: inOwnZone, handle: onRoster },
   'combat:start': { limit: defaultRateOf('combat:start'), order: 'in-turn', may: withOpponentsHere, handle: onStart },
   'combat:act': { limit: defaultRateOf('combat:act'), order: 'in-turn', may: participants, handle: onAct },
+  'presence:watch': { limit: defaultRateOf('presence:watch'), order: 'in-turn', may: anyone, handle: onWatch },
+  'presence:unwatch': { limit: defaultRateOf('presence:unwatch'), order: 'in-turn', may: anyone, handle: onUnwatch },
 } as const satisfies EventTable;

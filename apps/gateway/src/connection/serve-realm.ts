@@ -2,12 +2,13 @@ import { createBackendEventRecorder } from '@skirmish/backend-events';
 import { PlayerChanges } from '@skirmish/emitter';
 import { namespaceOf, type RealmId, type UserId } from '@skirmish/protocol';
 import { createLaneProducer } from '@skirmish/queue';
-import { createRedis } from '@skirmish/redis';
+import { createRedis, keysOf } from '@skirmish/redis';
 import type { Server } from 'socket.io';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import { givenUpAfterMs, guardRedis } from '../cluster/transport-health.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
 import { MailDelivery } from '../mailbox/deliver.ts';
+import { Presence } from '../presence/presence.ts';
 import { followRooms } from '../room/ephemeral-rooms.ts';
 import { RoomService } from '../room/room-service.ts';
 import { Zones } from '../zone/zones.ts';
@@ -68,6 +69,16 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
       onUnreadable: () => { metrics.report('position-refused', { realm }); },
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
+    presence: new Presence({
+      nsp,
+      transport,
+      keys: keysOf(realm),
+      graceMs: config.presenceGraceMs,
+      slow: overload.slow.ids,
+      dropsEphemeral: overload.dropsEphemeral,
+      report: (event, err) => { metrics.report(event, { realm }, err === undefined ? {} : { err }); },
+      onAnnounced: (users) => { metrics.presenceAnnounced.inc(users); },
+    }),
     lanes: { combat: createLaneProducer({ ...lane, queue: 'combat' }), chat: createLaneProducer({ ...lane, queue: 'chat' }) },
     mail: new MailDelivery({
       emitter: transport.emitter,
@@ -84,6 +95,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   followRooms({ nsp, transport, slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
   await transport.start(nsp as never);
   context.zones.start();
+  context.presence.start();
   transport.onReread(players.reread.changed);
   const close = async (): Promise<void> => {
     players.reread.close();

@@ -1,5 +1,5 @@
 import type { Role } from '@skirmish/auth';
-import type { CharacterId, ClientToServerEvents, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { CharacterId, CharacterStatus, ClientToServerEvents, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
 import { Turns } from './turns.ts';
@@ -43,9 +43,11 @@ export interface Session {
   /** Calls that have not been answered. */
   readonly calls: { count: number };
   player: Player;
+  /** Of its character, as long as this session controls it. */
+  status: CharacterStatus;
 }
 
 /** Makes the session of a socket that passed authentication. */
-export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls'>): Session {
-  return { ...parts, socketId: parts.socket.id, turns: new Turns(), calls: { count: 0 } };
+export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls' | 'status'>): Session {
+  return { ...parts, socketId: parts.socket.id, status: 'online', turns: new Turns(), calls: { count: 0 } };
 }
