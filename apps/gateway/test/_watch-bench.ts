@@ -34,7 +34,7 @@ export async function startWatchBench(graceMs: number, { users = [], redisUrl = 
   const redis = createRedis({ url: redisUrl, name: 'watch-bench', role: 'command' });
   await whenReady(redis);
   const keys = keysOf(realm as never);
-  const state = async () => ({ announced: (await redis.hkeys(keys.presenceAnnounced)).sort(), changed: await redis.zrange(keys.presenceChanged, 0, -1) });
+  const state = async () => ({ announced: (await redis.hkeys(keys.presenceAnnounced)).sort(), changed: await redis.zrange(keys.presenceChanged, '0', '-1') });
   return {
     world,
     env,

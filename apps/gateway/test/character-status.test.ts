@@ -14,7 +14,7 @@ const codeOf = (answer: { ok: boolean; error?: { code: string } }) => answer.err
 interface Roster { characters: { characterId: string; status: string }[] }
 const rosterStatus = async (client: Client, characterId: string): Promise<string | undefined> => {
   const answer = await client.ask<Roster>('zone:roster', { zoneId: 'meadow' });
-  return answer.ok ? answer.data.characters.find((each) => each.characterId === characterId)?.status : codeOf(answer as never);
+  return answer.ok ? answer.data.characters.find((each) => each.characterId === characterId)?.status : codeOf(answer);
 };
 const seatOf = async (characterId: string): Promise<{ status?: string }> => JSON.parse((await bench.redis.hget(bench.keys.roster('meadow' as ZoneId), characterId)) ?? '{}') as { status?: string };
 /** What a client saw of a character in `entered`, in order. */

@@ -103,7 +103,7 @@ describe('a change of presence', () => {
     await eventually(async () => { expect(await bench.redis.exists(bench.keys.user('p3' as UserId))).toBe(0); });
     await bench.redis.zrem(bench.keys.presenceChanged, 'p3');
     await bench.redis.hdel(bench.keys.presenceAnnounced, 'p3');
-    await bench.redis.client('KILL', 'TYPE', 'pubsub');
+    await bench.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await eventually(() => { expect(changesHeard(watcher!)).toEqual(['p3 offline']); }, { timeoutMs: 15_000 });
     leave(watcher);
     await bench.announced();

@@ -69,16 +69,7 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
       onUnreadable: () => { metrics.report('position-refused', { realm }); },
       onPublished: () => { metrics.ticksPublished.inc(); },
     }),
-    presence: new Presence({
-      nsp,
-      transport,
-      keys: keysOf(realm),
-      graceMs: config.presenceGraceMs,
-      slow: overload.slow.ids,
-      dropsEphemeral: overload.dropsEphemeral,
-      report: (event, err) => { metrics.report(event, { realm }, err === undefined ? {} : { err }); },
-      onAnnounced: (users) => { metrics.presenceAnnounced.inc(users); },
-    }),
+    presence: createPresence(gateway, realm, nsp, transport),
     lanes: { combat: createLaneProducer({ ...lane, queue: 'combat' }), chat: createLaneProducer({ ...lane, queue: 'chat' }) },
     mail: new MailDelivery({
       emitter: transport.emitter,
@@ -129,5 +120,18 @@ function limitsOf({ config, metrics, buckets, mutes }: GatewayContext, { realm, 
     scale: config.rateLimitScale,
     connectsPerSecond: config.connectsPerUserPerSecond,
     onUncounted: (event) => { metrics.report('rate-uncounted', { client_event: event }); },
+  });
+}
+
+function createPresence({ config, metrics, overload }: GatewayContext, realm: RealmId, nsp: RealmNamespace, transport: RealmTransport): Presence {
+  return new Presence({
+    nsp,
+    transport,
+    keys: keysOf(realm),
+    graceMs: config.presenceGraceMs,
+    slow: overload.slow.ids,
+    dropsEphemeral: overload.dropsEphemeral,
+    report: (event, err) => { metrics.report(event, { realm }, err === undefined ? {} : { err }); },
+    onAnnounced: (users) => { metrics.presenceAnnounced.inc(users); },
   });
 }

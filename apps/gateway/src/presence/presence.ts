@@ -22,6 +22,8 @@ export interface PresenceOptions {
   readonly onAnnounced: (users: number) => void;
 }
 
+/** A turn takes a fifth of the grace, within these bounds. */
+const turnMsMin = 20;
 const turnMsMax = 1_000;
 /** Calls of the announcing script in one turn; a crowd that comes at once is announced over several. */
 const announcementsPerTurnMax = 10;
@@ -43,7 +45,7 @@ export class Presence {
   /** Users of whom something was announced while a question was on its way. */
   #heard = new Set<UserId>();
   #timer: NodeJS.Timeout | null = null;
-  #turn: Promise<void> | null = null;
+  #isTurning = false;
 
   constructor(options: PresenceOptions) {
     const { nsp, slow, transport, report } = options;
@@ -61,7 +63,7 @@ export class Presence {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => { this.#turn ??= this.runTurn().finally(() => { this.#turn = null; }); }, Math.min(turnMsMax, Math.max(this.#options.graceMs / 5, 20)));
+    this.#timer ??= setInterval(() => { void this.runTurn(); }, Math.min(turnMsMax, Math.max(this.#options.graceMs / 5, turnMsMin)));
   }
 
   stop(): void {
@@ -100,8 +102,10 @@ export class Presence {
     this.#lists.forget(socketId);
   }
 
-  /** One turn of the clock, never rejects; the timer calls it. */
+  /** One turn of the clock, never rejects; the timer calls it. Nothing happens while the last one is not over. */
   async runTurn(): Promise<void> {
+    if (this.#isTurning) return;
+    this.#isTurning = true;
     try {
       await this.#announce();
       await this.#askAnew();
@@ -110,6 +114,7 @@ export class Presence {
       this.#options.report('presence-failed', error);
     }
     this.#tell();
+    this.#isTurning = false;
   }
 
   async #announce(): Promise<void> {

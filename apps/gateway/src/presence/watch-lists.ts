@@ -43,7 +43,7 @@ export class WatchLists {
    * when the list would have more than 100, and changes nothing then.
    */
   ask(session: Session, userIds: ReadonlySet<UserId>): Before {
-    const list = this.#lists.get(session.socketId) ?? { session, told: new Map(), news: new Map() };
+    const list: WatchList = this.#lists.get(session.socketId) ?? { session, told: new Map(), news: new Map() };
     const fresh = [...userIds].filter((userId) => !list.told.has(userId));
     if (list.told.size + fresh.length > presenceUserIdsMax) throw new Rejection('presence/too-many', { path: 'userIds' });
     const before = new Map<UserId, Status | undefined>();
