@@ -110,6 +110,31 @@ describe('a change of presence', () => {
   }, 40_000);
 });
 
+describe('the grace', () => {
+  it('[PRS3] begins anew with whoever comes or goes, and not with a further socket, a room or a status', async () => {
+    await using own = await startWatchBench(600_000);
+    const since = async (): Promise<number> => Number(await own.redis.zscore(own.keys.presenceChanged, 'p1'));
+    const sockets = async (): Promise<number> => own.redis.hlen(own.keys.user('p1' as UserId));
+    const until = (count: number): Promise<void> => eventually(async () => { expect(await sockets()).toBe(count); });
+    const first = await join(own.gateways[0]!, 'p1');
+    const came = await since();
+    expect(came).toBeGreaterThan(0);
+    const second = await join(own.gateways[1]!, 'p1');
+    expect(await second.ask('character:status', { commandId: 'a', status: 'away' })).toMatchObject({ ok: true });
+    await own.served(2).transport.emitter.join({ rooms: [roomOf.user('p1' as UserId)] }, [roomOf.guild('green' as GuildId)]);
+    leave(second);
+    await until(1);
+    expect(await since()).toBe(came);
+    leave(first);
+    await until(0);
+    const went = await since();
+    expect(went).toBeGreaterThan(came);
+    const third = await join(own.gateways[2]!, 'p1');
+    expect(await since()).toBeGreaterThan(went);
+    leave(third);
+  }, 40_000);
+});
+
 describe('users of a gateway that was killed', () => {
   it('[PRS4] are told offline once, and those who came back elsewhere not at all', async () => {
     await using server = await startRedis();

@@ -1,5 +1,7 @@
+import { type GuildId, roomOf, type UserId } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from './_gateway.ts';
 import { changesHeard, enter, type Statuses, startWatchBench, watch, type WatchBench } from './_watch-bench.ts';
 
 const strangeIds = ['__proto__', 'constructor', 'auth0|x y', 'ü/%:{}'];
@@ -66,6 +68,19 @@ describe('presence:watch', () => {
     for (const client of [self, other]) client![Symbol.dispose]();
     await quiet();
     expect(bench.served(0).presence.size).toEqual({ users: 0, sessions: 0, news: 0, doubted: 0, announcements: 0 });
+  });
+
+  it('[PRS4] answers where the newest connection of a user is', async () => {
+    const [self, older] = await enter(bench, 'p1', 'p12');
+    const rooms = ['p1', 'p12'].map((userId) => roomOf.user(userId as UserId));
+    await bench.served(0).transport.emitter.join({ rooms }, [roomOf.guild('green' as GuildId)]);
+    await eventually(async () => { expect(await watch(self!, 'p12')).toEqual({ p12: 'online' }); });
+    const newer = await join(bench.gateways[2]!, 'p12');
+    expect(await watch(self!, 'p12')).toEqual({ p12: 'offline' });
+    newer[Symbol.dispose]();
+    await eventually(async () => { expect(await watch(self!, 'p12')).toEqual({ p12: 'online' }); });
+    for (const client of [self, older]) client![Symbol.dispose]();
+    await quiet();
   });
 
   it('costs Redis little for 100 users', async () => {
