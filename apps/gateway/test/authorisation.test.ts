@@ -1,4 +1,4 @@
-import { type ClientEventName, type CombatId, type RefusalCode, roomOf } from '@skirmish/protocol';
+import { type ClientEventName, type CombatId, type RefusalCode, roomOf, type ZoneId } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anyone } from '../src/connection/event-row.ts';
@@ -8,7 +8,7 @@ import { putInZone, startRoomsBench, type RoomsBench } from './_rooms.ts';
 import { callService } from './_service-caller.ts';
 
 let bench: RoomsBench;
-beforeAll(async () => { bench = await startRoomsBench(); });
+beforeAll(async () => { bench = await startRoomsBench(['stranger']); });
 afterAll(() => bench[Symbol.asyncDispose]());
 
 /** Asks with one payload and says what was answered: `ok`, or the code of the refusal. */
@@ -30,6 +30,14 @@ async function isIn(world: World, combatId: string): Promise<void> {
   const room = roomOf.combat(combatId as CombatId);
   await served().transport.emitter.join({ rooms: [roomOf.user(world.userId as never)] }, [room]);
   await eventually(() => session(world.userId).socket.rooms.has(room));
+}
+/** A user's seat and room become those of another zone. */
+async function moved(userId: string, index: number, zoneId: string): Promise<void> {
+  const { socketId, player } = bench.session(index, userId);
+  const { transport, nsp } = bench.served(index);
+  await transport.enterZone(socketId, zoneId as ZoneId);
+  await transport.leave(socketId, [roomOf.zone(player.character!.zone.id)]);
+  await eventually(() => nsp.sockets.get(socketId)?.rooms.has(roomOf.zone(player.character!.zone.id)) === false);
 }
 const service = async () => tokenFor('backend', { roles: ['service'] });
 
@@ -77,6 +85,27 @@ const cases: { readonly [E in keyof typeof events]: Case } = {
     await eventually(async () => expect(await start([there])).toBe('ok'));
     other[Symbol.dispose]();
     await eventually(async () => expect(await start([there])).toBe('combat/invalid-target'));
+  },
+  'character:status': async ({ userId, ask, commandId }) => {
+    const say = (status: string) => ask({ commandId: commandId(), status });
+    expect(await say('away')).toBe('ok');
+    // A newer connection of the user controls the character.
+    using newer = await join(bench.gateways[1]!, userId);
+    expect(await say('busy')).toBe('character/stale');
+    newer[Symbol.dispose]();
+    await eventually(async () => expect(await say('busy')).toBe('ok'));
+  },
+  'presence:unwatch': 'anyone',
+  'presence:watch': async ({ client, userId }) => {
+    const knows = async (other: string): Promise<boolean> => {
+      const answer = await client.ask<{ users: Record<string, { online: boolean }> }>('presence:watch', { userIds: [other] });
+      return answer.ok && answer.data.users[other]?.online === true;
+    };
+    using _stranger = await join(bench.gateways[1]!, 'stranger');
+    putInZone(session(userId), 'meadow', 500);
+    expect(await knows('stranger')).toBe(true);
+    await moved('stranger', 1, 'forest');
+    expect(await knows('stranger')).toBe(false);
   },
   'combat:act': async (world) => {
     const act = () => world.ask({ commandId: world.commandId(), combatId: 'fight', turn: 1, action: { kind: 'pass' } });

@@ -13,7 +13,7 @@ import { onPing } from '../session/on-ping.ts';
 import { onRefresh } from '../session/on-refresh.ts';
 import { onRoster } from '../zone/on-roster.ts';
 import { inOwnZone } from '../zone/own-zone.ts';
-import { anyone, type EventRow } from './event-row.ts';
+import { anyone, decidedWithTheEffect, type EventRow } from './event-row.ts';
 
 /** A row for each event that is answered; any other name is `event/unknown`. */
 export type EventTable = { readonly [E in ClientEventName]?: EventRow<E> };
@@ -28,10 +28,10 @@ export const events = {
   'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: unmutedMembers, handle: onSend },
   'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: channelMembers, handle: onTyping },
   'character:move': { limit: defaultRateOf('character:move'), order: 'at-once', may: anyone, handle: onMove },
-  'character:status': { limit: defaultRateOf('character:status'), order: 'in-turn', may: anyone, handle: onStatus },
+  'character:status': { limit: defaultRateOf('character:status'), order: 'in-turn', may: decidedWithTheEffect, handle: onStatus },
   'zone:roster': { limit: defaultRateOf('zone:roster'), order: 'at-once', may: inOwnZone, handle: onRoster },
   'combat:start': { limit: defaultRateOf('combat:start'), order: 'in-turn', may: withOpponentsHere, handle: onStart },
   'combat:act': { limit: defaultRateOf('combat:act'), order: 'in-turn', may: participants, handle: onAct },
-  'presence:watch': { limit: defaultRateOf('presence:watch'), order: 'in-turn', may: anyone, handle: onWatch },
+  'presence:watch': { limit: defaultRateOf('presence:watch'), order: 'in-turn', may: decidedWithTheEffect, handle: onWatch },
   'presence:unwatch': { limit: defaultRateOf('presence:unwatch'), order: 'in-turn', may: anyone, handle: onUnwatch },
 } as const satisfies EventTable;
