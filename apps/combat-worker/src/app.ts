@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createBackendEventWriter } from '@skirmish/backend-events';
 import { assertMigrated, createDatabase, type Database, isInfrastructureError } from '@skirmish/database';
-import { createEmitter } from '@skirmish/emitter';
+import { createEmitter, PlayerChanges } from '@skirmish/emitter';
 import { createHealth, createMetrics, createShutdown, type Health, type Logger, type Metrics, serveInternal, type Shutdown } from '@skirmish/observability';
 import type { RealmId } from '@skirmish/protocol';
 import { createLaneProducer, createLaneWorker } from '@skirmish/queue';
@@ -85,6 +85,7 @@ async function startRealm(parts: Parts, realm: RealmId): Promise<void> {
     realm,
     database,
     emitter: createEmitter({ redis, realm, epochGraceMs, logWindowMs, inboxRetentionMs }),
+    changes: new PlayerChanges(redis, realm),
     backend: createBackendEventWriter({ redis, realm, retentionMs, entriesMax }),
     lanes,
     report: createCombatReporter({ logger, metrics }),

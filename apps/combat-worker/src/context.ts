@@ -1,6 +1,6 @@
 import type { BackendEventWriter } from '@skirmish/backend-events';
 import type { Database } from '@skirmish/database';
-import type { Emitter } from '@skirmish/emitter';
+import type { Emitter, PlayerChanges } from '@skirmish/emitter';
 import type { RealmId } from '@skirmish/protocol';
 import type { LaneProducer } from '@skirmish/queue';
 import type { ToldEvents } from './combat/told-events.ts';
@@ -11,6 +11,8 @@ export interface CombatContext {
   readonly realm: RealmId;
   readonly database: Database;
   readonly emitter: Emitter;
+  /** Gateways that have read a player before a fight began or ended read it again. */
+  readonly changes: Pick<PlayerChanges, 'mark'>;
   readonly backend: BackendEventWriter;
   readonly lanes: LaneProducer<'combat'>;
   readonly report: CombatReporter;

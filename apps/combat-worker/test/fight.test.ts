@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PlayerChanges } from '@skirmish/emitter';
 import { type CombatId, serverEvents, type UserId } from '@skirmish/protocol';
 import { eventually, type ManagedProcess, startProcess } from '@skirmish/testing';
 import * as v from 'valibot';
@@ -48,6 +49,22 @@ describe('a fight through the lane, by a worker process', () => {
     expect(told.at(-1)).toEqual({ kind: 'leave', members: [room], rooms: [room] });
     expect(told.slice(1, -1)).toEqual(events.map(({ type, payload }) => ({ kind: 'event', event: type, payload, rooms: [room] })));
     for (const { type, payload } of events) expect(v.safeParse(serverEvents[type].schema, payload).issues).toBeUndefined();
+  });
+
+  it('tells gateways that have read the fighters before, when it begins and when it ends', async () => {
+    const changes = new PlayerChanges(bench.redis, bench.realm);
+    const mark = async (): Promise<string | null> => (await changes.of(userOf('c5'))).mark;
+    const combatId = newCombatId();
+    expect(await mark()).toBeNull();
+    await bench.start(combatId, ['c5', 'c6']);
+    await bench.logOf(combatId, 1);
+    const begun = await eventually(async () => {
+      const now = await mark();
+      if (now === null) throw new Error('not marked');
+      return now;
+    });
+    await fightOut(combatId);
+    await eventually(async () => expect(await mark()).not.toBe(begun));
   });
 
   it('closes the fight for its fighters, with the health that they are left with', async () => {

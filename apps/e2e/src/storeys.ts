@@ -4,6 +4,7 @@ import { isTest, isTypeScript, packageOf, type SourceFile } from './source-tree.
 /** The storey of each package and app. Imports go down only; two on the same storey never see each other. */
 export const storeyOf: Readonly<Record<string, number>> = {
   'apps/e2e': 5,
+  'apps/audit': 5,
   'apps/gateway': 4,
   'apps/combat-worker': 4,
   'apps/moderation-worker': 4,
@@ -21,14 +22,14 @@ export const storeyOf: Readonly<Record<string, number>> = {
 };
 
 /** `packages/testing` is for development: only these may use it outside of tests. */
-const developmentOnly = { folder: 'packages/testing', users: ['apps/local', 'apps/e2e'] };
+const developmentOnly = { folder: 'packages/testing', users: ['apps/local', 'apps/e2e', 'apps/audit'] };
 
 function wrongArrow(from: string, to: string): string | undefined {
   const [fromStorey, toStorey] = [storeyOf[from], storeyOf[to]];
   if (fromStorey === undefined) return `${from} has no storey: add it to apps/e2e/src/storeys.ts`;
   if (toStorey === undefined) return `${to} has no storey: add it to apps/e2e/src/storeys.ts`;
   if (from === developmentOnly.folder) return 'packages/testing depends on no package of this repository';
-  if (to === developmentOnly.folder && !developmentOnly.users.includes(from)) return 'packages/testing is for tests and for apps/local';
+  if (to === developmentOnly.folder && !developmentOnly.users.includes(from)) return 'packages/testing is for tests, apps/local and apps/audit';
   if (toStorey > fromStorey) return `from storey ${fromStorey} up to storey ${toStorey}; imports go down only`;
   if (toStorey === fromStorey) return `both on storey ${fromStorey}; neighbours never see each other`;
   return undefined;

@@ -100,7 +100,7 @@ describe('three gateways behind nginx, round robin per request', () => {
   it('clients that come and vanish leave no connection between gateways behind', async () => {
     const sockets = (): Promise<number> => sumOf(cluster.gateways, 'nodejs_active_resources{type="TCPSocketWrap"');
     const counts: number[] = [];
-    for (let cycle = 0; cycle < 4; cycle += 1) {
+    for (let cycle = 0; cycle < 8; cycle += 1) {
       const both = Array.from({ length: 16 }, (_none, index) => connect(`p${(index % 10) + 11}`, index % 2 === 0 ? ['polling'] : ['polling', 'websocket']));
       const clients = await Promise.all(both);
       for (const { socket } of clients) socket.io.engine.close();
@@ -108,8 +108,9 @@ describe('three gateways behind nginx, round robin per request', () => {
       await eventually(async () => (await sumOf(cluster.gateways, 'skirmish_tunnelled_websockets')) === 0, { what: 'the tunnels to be gone' });
       counts.push(await sockets());
     }
-    // Kept connections are used again: the count does not follow the number of clients.
-    expect(Math.max(...counts.slice(1)) - (counts[0] ?? 0), counts.join(', ')).toBeLessThanOrEqual(16);
+    // Kept connections are used again, and how many are kept depends on how many were busy at a time; one left behind by each client would be 64 in four cycles.
+    const [first, second] = [counts.slice(0, 4), counts.slice(4)];
+    expect(Math.max(...second) - Math.max(...first), counts.join(', ')).toBeLessThanOrEqual(16);
   }, 90_000);
 
   it('no session id stands in a log', async () => {

@@ -22,6 +22,8 @@ import { Forwarding } from './forwarding/forwarding.ts';
 import { createExpressApp } from './http/express-app.ts';
 import { createSocketCors } from './http/socket-cors.ts';
 import { statisticsOf } from './http/statistics.ts';
+import { createStrikes } from './limits/create-strikes.ts';
+import { Mutes } from './limits/mutes.ts';
 import { createGatewayLogger } from './logger.ts';
 import { createGatewayMetrics } from './metrics.ts';
 import { addShutdownSteps, followConnections, type Running } from './shutdown-steps.ts';
@@ -94,7 +96,7 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   await listen(http, config);
   gateway.overload.start();
   gateway.tokens.start();
-  running.sweepTimer = setInterval(() => { gateway.buckets.sweep(Date.now()); }, sweepIntervalMs);
+  running.sweepTimer = setInterval(() => { sweep(gateway); }, sweepIntervalMs);
   logger.info({ publicPort: portOf(http), internalPort: internal.port, realms: config.realms }, 'gateway is ready');
 
   const stop = async (reason: string): Promise<void> => {
@@ -115,6 +117,11 @@ async function start(config: GatewayConfig, { logger, health, shutdown, events: 
   };
 }
 
+function sweep({ buckets, mutes }: GatewayContext): void {
+  buckets.sweep(Date.now());
+  mutes.sweep(Date.now());
+}
+
 interface ContextParts {
   readonly config: GatewayConfig;
   readonly logger: Logger;
@@ -128,6 +135,7 @@ interface ContextParts {
 function createContext({ config, logger, metrics: registry, health, load, realms }: ContextParts): GatewayContext {
   const metrics = createGatewayMetrics({ logger, metrics: registry, socketCount: () => realms.reduce((sum, { sessions }) => sum + sessions.size, 0) });
   const database = createDatabase({ url: config.databaseUrl, poolMax: config.databasePoolMax, applicationName: 'gateway', logger });
+  const mutes = new Mutes();
   return {
     config,
     logger,
@@ -136,8 +144,13 @@ function createContext({ config, logger, metrics: registry, health, load, realms
     database,
     mailbox: createMailbox(database),
     verifier: createConfiguredVerifier(config, { logger, metrics: registry }),
-    players: new PlayerCache({ load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }) }),
+    players: new PlayerCache({
+      load: (query) => loadPlayer(database, { ...query, mailOf: config.realms }),
+      onStale: ({ userId }, err) => { metrics.report('player-stale', {}, { err, userId }); },
+    }),
     buckets: new TokenBuckets(config.rateLimitScale),
+    strikes: createStrikes({ config, database, metrics, mutes, realms }),
+    mutes,
     tokens: new TokenLife({ warnMs: config.tokenWarnMs, graceMs: config.tokenGraceMs, report: metrics.report }),
     connecting: { count: 0 },
     overload: createOverload({ config, metrics, health, load, realms }),

@@ -1,4 +1,4 @@
-import { type ConfigValues, decimal, defineConfig, host, integer, list, optional, text, variables } from '@skirmish/config';
+import { type ConfigValues, decimal, defineConfig, flag, host, integer, list, milliseconds, optional, text, variables } from '@skirmish/config';
 import { partyInvitationMs, presenceGraceMs } from '@skirmish/protocol';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
@@ -70,9 +70,19 @@ export const config = defineConfig({
   jwtAudience: variables.jwtAudience,
   jwtServiceAudience: variables.jwtServiceAudience,
   jwtAgeSecondsMax: variables.jwtAgeSecondsMax,
+  tokenInQuery: flag('TOKEN_IN_QUERY', { description: 'Whether the query parameter token of a connection is read; addresses stand in logs, so switch it off where no client needs it', default: 'true' }),
   tokenWarnMs: integer('TOKEN_WARN_MS', { description: 'How long before the end of its token a client is told, milliseconds', min: 0, max: 3_600_000, default: 60_000 }),
   tokenGraceMs: integer('TOKEN_GRACE_MS', { description: 'How long after the end of its token a connection is closed, milliseconds', min: 0, max: 600_000, default: 5_000 }),
   rateLimitScale: decimal('RATE_LIMIT_SCALE', { description: 'Multiplies every limit of events and frames', min: 0.01, max: 10_000, default: 1 }),
+  connectsPerUserPerSecond: integer('CONNECTS_PER_USER_PER_SECOND', { description: 'New connections of one user per second over all gateways, saved up for six seconds; times RATE_LIMIT_SCALE', min: 1, max: 100_000, default: 5 }),
+  strikesWarnAt: integer('STRIKES_WARN_AT', { description: 'Refused requests above a rate at which a user is warned', min: 1, max: 1_000_000, default: 40 }),
+  strikesMuteAt: integer('STRIKES_MUTE_AT', { description: 'Refused requests of one feature at which the user is muted there', min: 1, max: 1_000_000, default: 120 }),
+  strikesDisconnectAt: integer('STRIKES_DISCONNECT_AT', { description: 'Refused requests at which a user is disconnected, and again at each multiple', min: 1, max: 1_000_000, default: 300 }),
+  strikesBanAt: integer('STRIKES_BAN_AT', { description: 'Refused requests at which a user is banned for a while', min: 1, max: 1_000_000, default: 1_000 }),
+  strikesMuteMs: milliseconds('STRIKES_MUTE_MS', 'How long a feature stays muted', [100, 60_000, 86_400_000]),
+  strikesBanMs: milliseconds('STRIKES_BAN_MS', 'How long a ban for too many refused requests lasts, at least', [100, 900_000, 2_592_000_000]),
+  strikesDecayPerMinute: decimal('STRIKES_DECAY_PER_MINUTE', { description: 'Refused requests that are forgotten per minute', min: 0.01, max: 1_000_000, default: 60 }),
+  strikesPerFlood: integer('STRIKES_PER_FLOOD', { description: 'As how many refused requests a connection counts that was closed for a flood of frames', min: 0, max: 1_000_000, default: 10 }),
   pingIntervalMs: integer('PING_INTERVAL_MS', { description: 'Time between two heartbeats of a connection, milliseconds', min: 500, max: 300_000, default: 25_000 }),
   pingTimeoutMs: integer('PING_TIMEOUT_MS', { description: 'Time for the answer to a heartbeat, milliseconds', min: 200, max: 300_000, default: 20_000 }),
   payloadBytesMax: integer('PAYLOAD_BYTES_MAX', { description: 'Largest frame or POST body of a client, bytes', min: 4_096, max: 1_048_576, default: 65_536 }),
@@ -89,13 +99,13 @@ export const config = defineConfig({
   socketHardBytesMax: integer('SOCKET_HARD_BYTES_MAX', { description: 'Bytes waiting for one client above which its connection is closed', min: 8_192, max: 1_073_741_824, default: 524_288 }),
   memorySoftRatio: decimal('MEMORY_SOFT_RATIO', { description: 'Share of the heap limit or of the memory limit of the container above which new connections are refused', min: 0.1, max: 1, default: 0.85 }),
   eventLoopDelayMaxMs: integer('EVENT_LOOP_DELAY_MAX_MS', { description: '99th percentile of the delay of the event loop above which new connections are refused, milliseconds', min: 20, max: 600_000, default: 200 }),
+  presenceGraceMs: integer('PRESENCE_GRACE_MS', { description: 'How long a change of presence must last before anybody is told, milliseconds', min: 0, max: 600_000, default: presenceGraceMs }),
   renewIntervalMs: integer('RENEW_INTERVAL_MS', { description: 'Time between two renewals in the registry, milliseconds', min: 100, max: 60_000, default: 3_000 }),
   condemnAfterTicks: integer('CONDEMN_AFTER_TICKS', { description: 'Missed renewals after which a gateway is condemned', min: 2, max: 20, default: 3 }),
   epochGraceMs: variables.epochGraceMs,
   resumeWindowMs: variables.resumeWindowMs,
   resumeEntriesMax: integer('RESUME_ENTRIES_MAX', { description: 'Most missed events that one resume brings; beyond it the client loads anew', min: 1, max: 1_000_000, default: 30_000 }),
   resumeBytesMax: integer('RESUME_BYTES_MAX', { description: 'Most missed events that one resume brings, in bytes of JSON', min: 1_024, max: 1_073_741_824, default: 10_485_760 }),
-  presenceGraceMs: integer('PRESENCE_GRACE_MS', { description: 'Absence that is not shown to others yet, milliseconds', min: 0, max: 60_000, default: presenceGraceMs }),
   partyInvitationMs: integer('PARTY_INVITATION_MS', { description: 'How long an invitation to a party is open, milliseconds', min: 100, max: 3_600_000, default: partyInvitationMs }),
   partySweepMs: integer('PARTY_SWEEP_MS', { description: 'Time between two looks at the parties that are due, milliseconds', min: 50, max: 60_000, default: 2_000 }),
   inboxRetentionMs: variables.inboxRetentionMs,
@@ -111,6 +121,13 @@ export const config = defineConfig({
     check: ({ jwtSecret, jwtJwksUrl }) =>
       jwtSecret === undefined && jwtJwksUrl === undefined
         ? 'Neither JWT_SECRET nor JWT_JWKS_URL is set. Set JWT_SECRET to 32 bytes or more, for example the output of: openssl rand -base64 48; or JWT_JWKS_URL to the key set of your issuer.'
+        : null,
+  },
+  {
+    keys: ['strikesWarnAt', 'strikesMuteAt', 'strikesDisconnectAt', 'strikesBanAt'],
+    check: ({ strikesWarnAt, strikesMuteAt, strikesDisconnectAt, strikesBanAt }) =>
+      strikesWarnAt > strikesMuteAt || strikesMuteAt > strikesDisconnectAt || strikesDisconnectAt > strikesBanAt
+        ? 'STRIKES_WARN_AT, STRIKES_MUTE_AT, STRIKES_DISCONNECT_AT and STRIKES_BAN_AT are not in this order. Set each to at least the one before it.'
         : null,
   },
   {

@@ -18,7 +18,7 @@ export interface Running {
 }
 
 /** The names and limits of an ordered stop; with the defaults it ends within 10 s. The order and its reasons: connection/README.md. */
-export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload, tokens }: GatewayContext, running: Running): void {
+export function addShutdownSteps(shutdown: Shutdown, { config, health, database, overload, strikes, tokens }: GatewayContext, running: Running): void {
   const { realms, transports } = running;
   const { drainDelayMs: delayMs, drainTimeoutMs: spreadMs } = config;
   const drain = new Drain(realms, { delayMs, spreadMs });
@@ -33,9 +33,10 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
     clearInterval(running.sweepTimer);
     overload.stop();
     tokens.stop();
-    for (const { zones, parties } of realms) {
+    for (const { zones, parties, presence } of realms) {
       zones.stop();
       parties.stop();
+      presence.stop();
     }
   });
   shutdown.step('leave the cluster', 1_500, async () => {
@@ -47,7 +48,7 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
     return closeHttp(running.http);
   });
   shutdown.step('close the lanes', 500, async () => {
-    await Promise.all(realms.map((realm) => realm.close()));
+    await Promise.all([strikes.stop(), ...realms.map((realm) => realm.close())]);
   });
   shutdown.step('close the database', 700, () => database.close());
   shutdown.step('close the internal port', 200, async () => running.internal?.close());

@@ -14,7 +14,7 @@ export interface RoomsBench extends AsyncDisposable {
   served(index: number): TestGateway['gateway']['realms'][number];
   /** The newest session of a user on a gateway. */
   session(index: number, userId: string): Session;
-  /** Names of all keys of the realm, without its prefix, sorted. */
+  /** Names of all keys of the realm, without its prefix, sorted; not those of limits, which go by themselves within seconds. */
   keys(): Promise<string[]>;
 }
 
@@ -37,7 +37,7 @@ export async function startRoomsBench(users: readonly string[] = [], env: Record
     redis,
     served,
     session: (index, userId) => served(index).sessions.of(userId as UserId).at(-1)!,
-    keys: async () => (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).sort(),
+    keys: async () => (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).filter((key) => !key.startsWith('limit:')).sort(),
     [Symbol.asyncDispose]: async () => {
       redis.disconnect();
       for (const gateway of gateways) await gateway[Symbol.asyncDispose]();

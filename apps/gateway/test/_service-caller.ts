@@ -15,7 +15,7 @@ export interface CallOptions {
 }
 
 /** One call of the service API, as a backend makes it. */
-export async function callService(gateway: Pick<TestGateway, 'url'>, method: 'GET' | 'POST', path: string, { token = null, body, headers = {} }: CallOptions = {}): Promise<Answer> {
+export async function callService(gateway: Pick<TestGateway, 'url'>, method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, { token = null, body, headers = {} }: CallOptions = {}): Promise<Answer> {
   const response = await fetch(`${gateway.url}${path}`, {
     method,
     headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },

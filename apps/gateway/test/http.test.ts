@@ -1,4 +1,6 @@
-import { createVerifier } from '@skirmish/auth';
+import { randomUUID } from 'node:crypto';
+import { createVerifier, signRefreshToken } from '@skirmish/auth';
+import { startTcpProxy } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, connected, join, secret, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
 
@@ -108,13 +110,64 @@ describe('the tokens of the development world', () => {
     expect(await client.hears('session:welcome')).toMatchObject({ userId: 'us-east-1:someone|new', zone: { id: 'meadow' } });
   });
 
+  const refresh = (refreshToken: unknown, url?: string) => post('/v1/dev/refresh', JSON.stringify({ refreshToken }), url);
+  const refreshed = async (refreshToken: unknown): Promise<{ token: string; refreshToken: string }> => {
+    const { status, body } = await refresh(refreshToken);
+    expect([status, body.ok]).toEqual([200, true]);
+    return body.data as never;
+  };
+  const revoked = { status: 401, body: { ok: false, error: { code: 'auth/revoked', retry: 'never' } } };
+
   it('are renewed for a refresh token, and for nothing else', async () => {
     const { token, refreshToken } = await issued({ userId: 'p3', roles: ['player', 'moderator'] });
-    const renewed = await post('/v1/dev/refresh', JSON.stringify({ refreshToken }));
-    expect(renewed).toMatchObject({ status: 200, body: { ok: true, data: { token: expect.any(String), refreshToken: expect.any(String) } } });
-    expect(await post('/v1/dev/refresh', JSON.stringify({ refreshToken: token }))).toMatchObject({ status: 401, body: { error: { code: 'auth/invalid' } } });
-    const identity = await createVerifier({ secret }).verify((renewed.body.data as { token?: string }).token);
-    expect(identity).toMatchObject({ userId: 'p3', roles: ['player', 'moderator'] });
+    expect(await refresh(token)).toMatchObject({ status: 401, body: { error: { code: 'auth/invalid' } } });
+    const renewed = await refreshed(refreshToken);
+    expect(await createVerifier({ secret }).verify(renewed.token)).toMatchObject({ userId: 'p3', roles: ['player', 'moderator'] });
+    expect(renewed.refreshToken).not.toBe(refreshToken);
+    expect(await createVerifier({ secret }).verify((await refreshed(renewed.refreshToken)).token)).toMatchObject({ userId: 'p3' });
+  });
+
+  it('[TOK5] end with their whole family when one of them is used again, on whatever gateway; other logins of the user go on', async () => {
+    await using other = await startGateway(world, { REALMS: gateway.realm });
+    const stolen = await issued({ userId: 'p4' });
+    const elsewhere = await issued({ userId: 'p4' });
+    const renewed = await refreshed(stolen.refreshToken);
+    expect(await refresh(stolen.refreshToken, other.url)).toMatchObject(revoked);
+    expect(await refresh(renewed.refreshToken)).toMatchObject(revoked);
+    expect(await refresh(renewed.refreshToken, other.url)).toMatchObject(revoked);
+    await refreshed(elsewhere.refreshToken);
+  });
+
+  it('[TOK5] have one winner when a refresh token is used many times at once, and then none of them is good', async () => {
+    const { refreshToken } = await issued({ userId: 'p5' });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => refresh(refreshToken)));
+    const winners = answers.filter(({ status }) => status === 200);
+    expect(winners).toHaveLength(1);
+    expect(answers.filter(({ body }) => body.error?.code === 'auth/revoked')).toHaveLength(7);
+    expect(await refresh((winners[0]!.body.data as { refreshToken?: string }).refreshToken)).toMatchObject(revoked);
+  });
+
+  it.each([
+    ['signed by somebody else', 'another-secret-that-is-also-long-enough', {}, 'auth/invalid'],
+    ['of a family that never began', secret, {}, 'auth/revoked'],
+    ['that has ended', secret, { nowMs: Date.now() - 120_000 }, 'auth/expired'],
+  ])('are not given for a refresh token %s', async (_what, key, more, code) => {
+    const { token } = await signRefreshToken({ secret: key, userId: 'p6', ttlSeconds: 60, familyId: randomUUID(), tokenId: randomUUID(), ...more });
+    expect(await refresh(token)).toMatchObject({ status: 401, body: { error: { code } } });
+  });
+
+  it('cannot be renewed while Postgres is away: server/unavailable with a hint, and the refresh token is good afterwards', async () => {
+    const url = new URL(world.databaseUrl);
+    await using proxy = await startTcpProxy({ targetPort: Number(url.port) });
+    url.port = String(proxy.port);
+    await using away = await startGateway({ ...world, databaseUrl: url.href }, { DATABASE_POOL_MAX: '1' });
+    const { refreshToken } = await issued({ userId: 'p7' });
+    proxy.blackhole();
+    const answer = await refresh(refreshToken, away.url);
+    expect(answer).toMatchObject({ status: 503, body: { ok: false, error: { code: 'server/unavailable', retry: 'later', retryAfterMs: 2_000 } } });
+    expect(answer.headers.get('retry-after')).toBe('2');
+    proxy.heal();
+    await refreshed(refreshToken);
   });
 
   it('of a service carry the service audience', async () => {
@@ -124,6 +177,9 @@ describe('the tokens of the development world', () => {
 
   it('do not exist outside of development', async () => {
     await using production = await startGateway(world, { NODE_ENV: 'production', QUEUE_REDIS_URL: '' });
-    expect(await post('/v1/dev/token', JSON.stringify({ userId: 'p1' }), production.url)).toMatchObject({ status: 404 });
+    expect(await post('/v1/dev/token', JSON.stringify({ userId: 'p1' }), production.url)).toMatchObject({ status: 404, body: { error: { code: 'http/not-found' } } });
+    const { refreshToken } = await issued({ userId: 'p8' });
+    expect(await refresh(refreshToken, production.url)).toMatchObject({ status: 404, body: { error: { code: 'http/not-found' } } });
+    await refreshed(refreshToken);
   });
 });

@@ -51,6 +51,14 @@ describe('mail for a user who was offline', () => {
     expect([numbers(first), numbers(second)]).toEqual([[1, 2, 3, 4], [4]]);
   });
 
+  it('comes also where the gateway had read the player a moment before', async () => {
+    for (const at of [gateway, other]) await join(at, 'p13').then((client) => { client[Symbol.dispose](); });
+    await eventually(async () => expect(await service.isUserOnline('p13' as UserId)).toBe(false));
+    expect((await send('p13', 1)).outcome).toBe('mailed');
+    using client = await join(other, 'p13');
+    await eventually(() => expect(numbers(client)).toEqual([1]));
+  });
+
   it('comes once per socket that is there, when several connect to two gateways at once', async () => {
     for (let n = 1; n <= 20; n += 1) await send('p2', n);
     const clients = await Promise.all([gateway, other, gateway, other].map((at) => join(at, 'p2')));

@@ -1,6 +1,7 @@
+import type { UserId } from '@skirmish/protocol';
 import { eventually, startTcpProxy, type TcpProxy } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientOf, join, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
+import { clientOf, join, refusalOf, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
 
 let world: TestWorld;
 let gateway: TestGateway;
@@ -24,11 +25,19 @@ describe('while Postgres is away', () => {
   it('the game goes on, known players come back, and new ones get in as soon as it answers, by themselves', async () => {
     using player = await join(gateway, 'p1');
     await join(gateway, 'p2').then((known) => { known[Symbol.dispose](); });
+    // Somebody who was logged out is told so, although nobody can be asked.
+    const old = await tokenFor('p4', { nowMs: Date.now() - 5_000 });
+    await join(gateway, 'p4').then((known) => { known[Symbol.dispose](); });
+    await fetch(`${gateway.url}/v1/users/p4/logout-everywhere`, { method: 'POST', headers: { authorization: `Bearer ${await tokenFor('backend', { roles: ['service'] })}` } });
     proxy.blackhole();
+    using loggedOut = clientOf(gateway, { token: old });
+    expect((await refusalOf(loggedOut)).data?.code).toBe('auth/revoked');
     expect(await player.ask('character:move', { seq: 1, x: 402, y: 400 })).toMatchObject({ ok: true });
     expect(await player.ask('chat:send', { commandId: 'a', channel, text: 'hello' })).toMatchObject({ ok: true });
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
 
+    // Something has changed, so the database is asked, in vain.
+    await gateway.gateway.realms[0]!.changes.mark(['p2' as UserId]);
     using known = clientOf(gateway, { token: await tokenFor('p2') });
     await eventually(() => known.payloads('session:welcome').length === 1, { timeoutMs: 8_000 });
     expect(gateway.logs.some((line) => line.includes('could not be read again'))).toBe(true);

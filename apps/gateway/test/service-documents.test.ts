@@ -25,7 +25,7 @@ afterAll(async () => {
 /** Every answer of every test here is compared with the document. */
 const seen: { method: string; path: string; status: number; body: unknown }[] = [];
 
-async function call(method: 'GET' | 'POST', path: string, options: CallOptions = {}): Promise<Answer> {
+async function call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: CallOptions = {}): Promise<Answer> {
   const answer = await callService(gateway, method, path, { token: service, ...options });
   seen.push({ method: method.toLowerCase(), path: path.split('?')[0] ?? '', status: answer.status, body: answer.body });
   return answer;
@@ -45,7 +45,7 @@ describe('OpenAPI', () => {
   it('has an operation for every route of the server, and no other', () => {
     const { stack } = createServiceApi({} as never, []) as unknown as { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
     const routes = stack.flatMap(({ route }) => (route ? Object.keys(route.methods).map((method) => nameOf(method, route.path.replaceAll(/:(\w+)/g, '{$1}'))) : []));
-    expect(routes.length).toBe(6);
+    expect(routes.length).toBe(13);
     expect(operations.map(({ method, path }) => nameOf(method, path)).sort()).toEqual(routes.sort());
     expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(routes.length);
   });
@@ -53,9 +53,11 @@ describe('OpenAPI', () => {
   it('leads to the server: each operation is there, under its method only', async () => {
     for (const { method, path } of operations) {
       const address = path.replaceAll(/\{\w+\}/g, 'x');
-      const other = method === 'get' ? 'POST' : 'GET';
+      const own = operations.filter((each) => each.path === path).map((each) => each.method.toUpperCase());
       expect((await call(method.toUpperCase() as 'GET', address, { token: null })).status).toBe(401);
-      expect((await call(other, address, { token: null })).status).toBe(404);
+      for (const other of (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((each) => !own.includes(each))) {
+        expect((await call(other, address, { token: null })).status).toBe(404);
+      }
     }
   });
 
@@ -78,6 +80,18 @@ describe('OpenAPI', () => {
     await call('GET', '/v1/rooms/zone%3Ameadow/members');
     await call('POST', '/v1/users/p6/disconnect', { body: { reason: 'maintenance' } });
     await eventually(() => !client.socket.connected);
+    await call('POST', '/v1/users/p7/sanctions', { body: { kind: 'mute', reason: 'shouting', untilMs: Date.now() + 60_000 } });
+    await call('POST', '/v1/users/p7/sanctions', { body: { kind: 'kick', reason: 'no end', untilMs: Date.now() + 60_000 } });
+    await call('DELETE', '/v1/users/p7/sanctions/mute');
+    await call('POST', '/v1/users/p7/logout-everywhere');
+    await call('POST', '/v1/users/nobody/logout-everywhere');
+    await call('PUT', '/v1/guilds/green', { body: { name: 'Green' } });
+    await call('PUT', '/v1/guilds/green/members/p8', { body: { rank: 'officer' } });
+    await call('PUT', '/v1/guilds/none/members/p8', { body: { rank: 'officer' } });
+    await call('DELETE', '/v1/guilds/green/members/p8');
+    await call('DELETE', '/v1/guilds/green/members/p8');
+    await call('DELETE', '/v1/guilds/green');
+    await call('DELETE', '/v1/guilds/green');
     const ajv = new Ajv2020({ strict: false });
     const checked = new Set<string>();
     for (const { method, path, status, body } of seen) {

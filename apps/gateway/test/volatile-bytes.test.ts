@@ -12,7 +12,7 @@ it('bytes that wait for a slow Redis are bounded: what is more is dropped and co
   await Promise.all([whenReady(publisher), whenReady(subscriber)]);
   const dropped: string[] = [];
   const keys = keysOf(uniqueRealm() as never);
-  const channels = createVolatileChannels({ publisher, breaker: { state: 'closed' }, subscriber, keys, onDropped: (what) => void dropped.push(what) });
+  const channels = createVolatileChannels({ publisher, breaker: { state: 'closed' }, subscriber, keys, onGap: () => undefined, onDropped: (what) => void dropped.push(what) });
   const room = roomOf.party('pt_1' as PartyId);
   const heard: number[] = [];
   channels.follow(room, (body, bytes) => {

@@ -1,6 +1,6 @@
 /**
- * Every command of this repository: the question it answers, the file below `apps/local/src` that runs it, and whether it runs
- * what `turbo run build` makes.
+ * Every command of this repository: the question it answers, the file below `apps/local/src` (or below the `src` of the `app` that it
+ * names) that runs it, and whether it runs what `turbo run build` makes.
  */
 export const commands = {
   start: { entry: 'start.ts', build: true, question: 'run the whole cluster here' },
@@ -12,6 +12,7 @@ export const commands = {
   'test:sockets': { entry: 'test-sockets.ts', build: false, question: 'does one gateway work?' },
   'test:integration': { entry: 'test-integration.ts', build: false, question: 'do several processes work together?' },
   'test:e2e': { entry: 'test-e2e.ts', build: true, question: 'does the whole work, as a player sees it? (-- --long for the long ones)' },
+  'audit:security': { app: 'audit', entry: 'security.ts', build: false, question: 'is what we know about attacks still held off? (-- --only secrets for one check)' },
   bench: { entry: 'bench.ts', build: false, question: 'what do the hot paths cost? (-- --short for a smaller sample)' },
 };
 

@@ -12,8 +12,8 @@ const nodeMin = 18;
 const parentLookMs = 1000;
 
 /** Runs the command under the right Node and ends with its exit code; nothing of it outlives us, nor us our npm. */
-function runCommand(node, entry, args, env) {
-  const nodeArgs = ['--conditions=skirmish-source', join(root, 'apps', 'local', 'src', entry)];
+function runCommand(node, { app = 'local', entry }, args, env) {
+  const nodeArgs = ['--conditions=skirmish-source', join(root, 'apps', app, 'src', entry)];
   const child = spawn(node, [...nodeArgs, ...args], { cwd: root, env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   // Ctrl-C reaches the command by itself; signals that only we get are passed on as a word, which may come twice.
   const stop = () => {
@@ -64,7 +64,7 @@ async function main([name, ...args]) {
   if (command === undefined) throw new Trouble(`${name === undefined ? 'No command was given' : `There is no command ${name}`}.\n${listOfCommands()}`, 2);
   const { setUp } = await import('./setup.mjs');
   const { node, env } = await setUp(root, command);
-  runCommand(node, command.entry, args, env);
+  runCommand(node, command, args, env);
 }
 
 main(process.argv.slice(2)).catch((error) => {

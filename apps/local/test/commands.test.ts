@@ -8,9 +8,9 @@ const bootstrap = join(repositoryRoot, 'apps', 'local', 'bootstrap');
 const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
 
 it('has a file for every script of the root, and refuses others with the list', async () => {
-  const { commands } = (await import(join(bootstrap, 'commands.mjs'))) as { commands: Record<string, { entry: string }> };
+  const { commands } = (await import(join(bootstrap, 'commands.mjs'))) as { commands: Record<string, { app?: string; entry: string }> };
   expect(Object.keys(commands).sort()).toEqual(Object.keys(scripts).filter((name) => scripts[name]?.includes('bootstrap/run.mjs')).sort());
-  for (const { entry } of Object.values(commands)) expect(existsSync(join(repositoryRoot, 'apps', 'local', 'src', entry))).toBe(true);
+  for (const { app = 'local', entry } of Object.values(commands)) expect(existsSync(join(repositoryRoot, 'apps', app, 'src', entry))).toBe(true);
   const { status, stderr } = spawnSync(process.execPath, [join(bootstrap, 'run.mjs'), 'constructor'], { encoding: 'utf8' });
   expect(status).toBe(2);
   expect(stderr).toContain('There is no command constructor.');

@@ -24,9 +24,9 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     await Promise.all(open.splice(0).map((each) => each.close()));
   });
 
-  async function start(upstreams: readonly number[]): Promise<{ balancer: Balancer; url: string; port: number }> {
+  async function start(upstreams: readonly number[], onOutput: (text: string) => void = () => undefined): Promise<{ balancer: Balancer; url: string; port: number }> {
     const port = await freePort();
-    const options = { port, folder: join(folder, kind), upstreams, onOutput: () => undefined, signal: new AbortController().signal };
+    const options = { port, folder: join(folder, kind), upstreams, onOutput, signal: new AbortController().signal };
     const balancer = program === null ? await startOwnBalancer(options) : await startNginxBalancer(program, options);
     open.push({ close: () => balancer.stop(2_000) });
     return { balancer, port, url: `http://127.0.0.1:${port}` };
@@ -55,6 +55,22 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     expect(posted.headers.get('x-name')).toBe('a');
     const headers = (await (await fetch(`${url}/headers`)).json()) as Record<string, string>;
     expect([headers['x-forwarded-for'], headers['host']]).toEqual(['127.0.0.1', new URL(url).host]);
+  });
+
+  it('writes nothing about a request, answered or not: a query may hold a token', async () => {
+    const [a] = await backends('a');
+    const [dead, dying] = [await freePort(), await startBackend('dying')];
+    let output = '';
+    const query = '?EIO=4&transport=polling&token=hush-hush';
+    for (const upstreams of [[a?.port ?? 0], [dead], [dying.port]]) {
+      const { url, balancer } = await start(upstreams, (text) => { output += text; });
+      await (await fetch(`${url}/socket.io/${query}`)).text();
+      await dying.close();
+      await (await fetch(`${url}/socket.io/${query}`)).text();
+      await fetch(`${url}/socket.io/${query}`, { method: 'POST', body: 'x'.repeat(3_000_000) }).catch(() => null);
+      await balancer.stop(2_000);
+    }
+    expect(output).not.toContain('hush');
   });
 
   it('makes a tunnel of an upgrade, in both directions', async () => {

@@ -29,6 +29,11 @@ export const claimsSchema = v.object({
 });
 export type Claims = v.InferOutput<typeof claimsSchema>;
 
+const uuid = v.pipe(v.string(), v.maxLength(36), v.uuid());
+
+/** What a refresh token has besides: its own id, and that of the family which all tokens of one login form. */
+export const refreshClaimsSchema = v.object({ jti: uuid, fam: uuid });
+
 function knownRoles(names: string[]): Role[] {
   return roles.filter((role) => names.includes(role));
 }

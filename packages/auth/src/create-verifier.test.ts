@@ -1,9 +1,9 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
-import { Rejection } from '@skirmish/protocol';
+import { Rejection, tokenLengthMax } from '@skirmish/protocol';
 import fc from 'fast-check';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { createVerifier, tokenLengthMax, type VerifierOptions } from './create-verifier.ts';
+import { createVerifier, type VerifierOptions } from './create-verifier.ts';
 import { signRefreshToken, signToken, type SignOptions } from './sign-token.ts';
 
 const secret = 'a secret of a studio, 32 bytes at least';
@@ -110,7 +110,7 @@ describe('verify: signature', () => {
     const [header, , signature] = foreign(complete).split('.');
     const claims = Buffer.from(JSON.stringify({ ...complete, sub: 'p2' })).toString('base64url');
     expect(await codeOf(`${header}.${claims}.${signature}`)).toBe('auth/invalid');
-    expect(await codeOf(foreign(complete).slice(0, -4))).toBe('auth/invalid');
+    expect(await codeOf(foreign(complete).slice(0, -3))).toBe('auth/invalid');
   });
 
   it('refuses a token without signature', async () => {
@@ -161,6 +161,27 @@ describe('verify: time', () => {
     const late = foreign({ ...complete, iat: nowSeconds - 60, exp: nowSeconds - 20 });
     expect(await codeOf(late, { clockToleranceSeconds: 30 })).toBe('accepted');
     expect(await codeOf(foreign({ ...complete, exp: nowSeconds - 1 }), { clockToleranceSeconds: 0 })).toBe('auth/expired');
+  });
+
+  it.each([0, 1, 123, 499, 500, 999])('reads an iat with %s ms exactly, and knows it from the whole second', async (ms) => {
+    const issuedAtMs = nowMs - 60_000 + ms;
+    expect(await verifierOf().verify(foreign({ ...complete, iat: issuedAtMs / 1_000 }))).toMatchObject({ issuedAtMs });
+    expect(await verifierOf().verify(await sign({ nowMs: issuedAtMs }))).toMatchObject({ issuedAtMs, expiresAtMs: nowMs });
+  });
+
+  it('reads every millisecond exactly, and cuts off what is finer', async () => {
+    const verifier = verifierOf({ clockToleranceSeconds: 0 });
+    for (let issuedAtMs = nowMs - 1_000; issuedAtMs <= nowMs; issuedAtMs += 1) {
+      expect(await verifier.verify(foreign({ ...complete, iat: issuedAtMs / 1_000 }))).toMatchObject({ issuedAtMs });
+    }
+    expect(await verifier.verify(foreign({ ...complete, iat: nowSeconds - 0.0004 }))).toMatchObject({ issuedAtMs: nowMs - 1 });
+  });
+
+  it('takes a token of this very millisecond without any tolerance, and none of the next', async () => {
+    const nowMs = 1_700_000_000_750;
+    const options = { now: () => nowMs, clockToleranceSeconds: 0 };
+    expect(await codeOf(foreign({ ...complete, iat: nowMs / 1_000 }), options)).toBe('accepted');
+    expect(await codeOf(foreign({ ...complete, iat: (nowMs + 1) / 1_000 }), options)).toBe('auth/invalid');
   });
 
   it('refuses a token from the future, by iat or nbf', async () => {
@@ -231,17 +252,44 @@ describe('verify: backends', () => {
     expect(await codeOf(foreign({ ...complete, aud: ['services', 'skirmish'] }), audiences)).toBe('auth/invalid');
   });
 
+  it.each([['service'], ['system'], ['player', 'service']] as const)('%s %s is no player, whatever its audience', async (...roles) => {
+    for (const options of [audiences, {}]) {
+      const token = await sign({ roles, ...options });
+      expect(await codeOf(token, options)).toBe('accepted');
+      await expect(verifierOf(options).verifyPlayer(token)).rejects.toMatchObject({ code: 'auth/invalid' });
+    }
+    expect(await verifierOf(audiences).verifyPlayer(await sign({ roles: ['moderator'], ...audiences }))).toMatchObject({ roles: ['moderator'] });
+  });
+
   it('does not ask for it where none is configured', async () => {
     expect(await codeOf(await sign({ roles: ['service'] }))).toBe('accepted');
   });
 });
 
+const familyId = '0d3c1f0e-6f0a-4a53-9a1c-4f3f5b7a9d11';
+const tokenId = '7b1d5a52-0b8e-4c06-8f5e-2f4f5c1f6a22';
+
 describe('verifyRefresh', () => {
   it('takes a refresh token, which verify does not', async () => {
-    const { token } = await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60, nowMs, roles: ['moderator'] });
-    await expect(verifierOf().verifyRefresh(token)).resolves.toMatchObject({ userId: 'p1', roles: ['moderator'] });
+    const { token } = await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60, nowMs, roles: ['moderator'], familyId, tokenId });
+    expect(await verifierOf().verifyRefresh(token)).toEqual({ userId: 'p1', roles: ['moderator'], expiresAtMs: nowMs + 60_000, issuedAtMs: nowMs, familyId, tokenId });
     expect(await codeOf(token)).toBe('auth/invalid');
   });
+
+  it('takes one that is older than an access token may be, until it expires', async () => {
+    const options = { secret, userId: 'p1', ttlSeconds: 30 * 86_400, familyId, tokenId };
+    const monthOld = (await signRefreshToken({ ...options, nowMs: nowMs - 29 * 86_400_000 })).token;
+    await expect(verifierOf().verifyRefresh(monthOld)).resolves.toMatchObject({ userId: 'p1' });
+    const ended = (await signRefreshToken({ ...options, nowMs: nowMs - 31 * 86_400_000 })).token;
+    await expect(verifierOf().verifyRefresh(ended)).rejects.toMatchObject({ code: 'auth/expired' });
+  });
+
+  it.each([{}, { jti: tokenId }, { fam: familyId }, { jti: tokenId, fam: 'family' }, { jti: 5, fam: familyId }, { jti: `${tokenId} `, fam: familyId }])(
+    'refuses %j, since nobody could tell whether it was used',
+    async (claims) => {
+      await expect(verifierOf().verifyRefresh(foreign({ ...complete, ...claims }, { alg: 'HS256', typ: 'refresh' }))).rejects.toMatchObject({ code: 'auth/invalid' });
+    },
+  );
 
   it('does not take an access token, whatever its claims say', async () => {
     await expect(verifierOf().verifyRefresh(await sign())).rejects.toMatchObject({ code: 'auth/invalid' });

@@ -1,9 +1,10 @@
 import { Rejection, type CharacterId, type RealmId, type UserId } from '@skirmish/protocol';
-import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyResult } from 'jose';
+import { errors, jwtVerify, type JWTPayload, type JWTVerifyResult } from 'jose';
 import * as v from 'valibot';
-import { claimsSchema, privilegedRoles, type Claims, type Role } from './claims.ts';
+import { claimsSchema, privilegedRoles, refreshClaimsSchema, type Claims, type Role } from './claims.ts';
 import { algorithmsOfKeys, type KeyAlgorithm, type KeySet, type VerifyingKey } from './key-set.ts';
 import { algorithm, signingKey } from './signing-key.ts';
+import { headerOf, wellFormed } from './token-form.ts';
 import { isOfKind, type TokenKind } from './token-kind.ts';
 
 /** Who a verified token speaks for. */
@@ -16,7 +17,16 @@ export interface Identity {
   /** Known roles only; `player` when the token names none. */
   readonly roles: readonly Role[];
   readonly expiresAtMs: number;
+  /** Exact where the issuer writes milliseconds; what is finer is cut off. */
   readonly issuedAtMs: number;
+}
+
+/** Who a refresh token speaks for, and its place among those that came from it. */
+export interface RefreshIdentity extends Identity {
+  /** The login that this token and all that it was exchanged for come from: a UUID. */
+  readonly familyId: string;
+  /** Of this token alone, a UUID: whoever keeps it can tell that the token was used. */
+  readonly tokenId: string;
 }
 
 export interface VerifierOptions {
@@ -39,19 +49,17 @@ export interface VerifierOptions {
 
 export interface Verifier {
   /**
-   * Who an access token speaks for. Throws a Rejection: `auth/missing` without a token, `auth/malformed` when it is no JWT or
-   * longer than 8 kB, `auth/expired` when it was good once, `server/unavailable` when the issuer's keys cannot be had, `auth/invalid` for
+   * Who an access token speaks for. Throws a Rejection: `auth/missing` without a token, `auth/malformed` when it is no JWT in its one
+   * spelling or longer than 8 kB, `auth/expired` when it was good once, `server/unavailable` when the issuer's keys cannot be had, `auth/invalid` for
    * everything else. Never logs or quotes the token.
    */
   verify(token: unknown): Promise<Identity>;
-  /** The same for a refresh token; neither kind is taken for the other. */
-  verifyRefresh(token: unknown): Promise<Identity>;
+  /** The same for whoever connects as a player: a token of a backend, with the role `service` or `system`, is `auth/invalid`. */
+  verifyPlayer(token: unknown): Promise<Identity>;
+  /** The same for a refresh token; neither kind is taken for the other. Whether it was used before is for the caller to know. */
+  verifyRefresh(token: unknown): Promise<RefreshIdentity>;
 }
 
-/** Longest token that is looked at, in characters; a JWT has one byte per character. */
-export const tokenLengthMax = 8_192;
-
-const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const requiredClaims = ['sub', 'iat', 'exp'];
 
 /**
@@ -71,7 +79,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return { algorithm: alg ?? '', keys: await keys.keysFor({ kid, algorithm: known satisfies KeyAlgorithm }) };
   }
 
-  async function identify(token: unknown, kind: TokenKind): Promise<Identity> {
+  async function read(token: unknown, kind: TokenKind): Promise<{ readonly identity: Identity; readonly payload: JWTPayload }> {
     const text = wellFormed(token);
     const nowMs = now();
     const result = await firstThatFits(await candidates(text), (key, algorithms) =>
@@ -79,36 +87,34 @@ export function createVerifier(options: VerifierOptions): Verifier {
         algorithms,
         requiredClaims,
         clockTolerance: clockToleranceSeconds,
-        ...(kind === 'access' ? { maxTokenAge: ageSecondsMax } : {}),
         currentDate: new Date(nowMs),
         ...(expected.issuer === undefined ? {} : { issuer: expected.issuer }),
       }),
     );
-    const claims = readClaims(result);
+    const claims = readClaims(claimsSchema, result);
     if (!isOfKind(kind, result.protectedHeader.typ, claims.typ)) throw new Rejection('auth/invalid');
-    if (claims.iat * 1_000 > nowMs + clockToleranceSeconds * 1_000) throw new Rejection('auth/invalid');
+    // Not by jose, which compares whole seconds of the clock with the fraction of the claim.
+    const ageSeconds = nowMs / 1_000 - claims.iat;
+    if (ageSeconds < -clockToleranceSeconds) throw new Rejection('auth/invalid');
+    if (kind === 'access' && ageSeconds > ageSecondsMax + clockToleranceSeconds) throw new Rejection('auth/expired');
     const identity = identityOf(claims);
     if (!isForUs(claims, identity.roles, expected)) throw new Rejection('auth/invalid');
-    return identity;
+    return { identity, payload: result.payload };
   }
 
-  return { verify: (token) => identify(token, 'access'), verifyRefresh: (token) => identify(token, 'refresh') };
-}
-
-function wellFormed(token: unknown): string {
-  if (token === undefined || token === null || token === '') throw new Rejection('auth/missing');
-  if (typeof token !== 'string' || token.length > tokenLengthMax || !compactForm.test(token)) throw new Rejection('auth/malformed');
-  return token;
-}
-
-function headerOf(token: string): { alg?: string | undefined; kid?: string | undefined } {
-  try {
-    const { alg, kid } = decodeProtectedHeader(token);
-    if (kid !== undefined && (typeof kid !== 'string' || kid.length > 256)) throw new Rejection('auth/invalid');
-    return { alg, kid };
-  } catch (error) {
-    throw error instanceof Rejection ? error : new Rejection('auth/malformed');
-  }
+  return {
+    verify: async (token) => (await read(token, 'access')).identity,
+    verifyPlayer: async (token) => {
+      const { identity } = await read(token, 'access');
+      if (isBackend(identity.roles)) throw new Rejection('auth/invalid');
+      return identity;
+    },
+    verifyRefresh: async (token) => {
+      const { identity, payload } = await read(token, 'refresh');
+      const { fam: familyId, jti: tokenId } = readClaims(refreshClaimsSchema, { payload });
+      return { ...identity, familyId, tokenId };
+    },
+  };
 }
 
 type Verify<Key> = (key: Key, algorithms: string[]) => Promise<JWTVerifyResult>;
@@ -133,8 +139,8 @@ function rejectionOf(error: unknown): unknown {
   return error;
 }
 
-function readClaims({ payload }: JWTVerifyResult): Claims {
-  const result = v.safeParse(claimsSchema, payload, { abortEarly: true });
+function readClaims<const Schema extends v.GenericSchema>(schema: Schema, { payload }: { readonly payload: JWTPayload }): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, payload, { abortEarly: true });
   if (!result.success) throw new Rejection('auth/invalid');
   return result.output;
 }
@@ -150,11 +156,12 @@ function identityOf({ sub, iat, exp, cid, realm, roles = ['player'] }: Claims): 
   };
 }
 
+const isBackend = (roles: readonly Role[]): boolean => roles.some((role) => privilegedRoles.has(role));
+
 /** A privileged token needs the service audience and only a privileged one may have it, so neither kind is worth stealing for the other's door. */
 function isForUs(claims: Claims, roles: readonly Role[], { audience, serviceAudience }: Pick<VerifierOptions, 'audience' | 'serviceAudience'>): boolean {
   const audiences = typeof claims.aud === 'string' ? [claims.aud] : (claims.aud ?? []);
-  const service = roles.some((role) => privilegedRoles.has(role));
-  if (service) return serviceAudience === undefined || audiences.includes(serviceAudience);
+  if (isBackend(roles)) return serviceAudience === undefined || audiences.includes(serviceAudience);
   if (serviceAudience !== undefined && audiences.includes(serviceAudience)) return false;
   return audience === undefined || audiences.includes(audience);
 }

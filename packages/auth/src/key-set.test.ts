@@ -144,14 +144,4 @@ describe('a key set', () => {
     await eventually(() => asked === 2);
     expect(await codeOf(verifier.verify(await sign('EdDSA')))).toBe('accepted');
   });
-
-  it('10,000 verifications cost less than 2.5 CPU seconds', async () => {
-    const verifier = verifierOf();
-    const token = await sign('ES256');
-    await verifier.verify(token);
-    const before = process.cpuUsage();
-    for (let n = 0; n < 10_000; n += 100) await Promise.all(Array.from({ length: 100 }, () => verifier.verify(token)));
-    const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1_000_000).toBeLessThan(2.5);
-  }, 60_000);
 });

@@ -6,10 +6,10 @@ const secret = 'a secret of a studio, 32 bytes at least';
 const nowMs = 1_700_000_000_500;
 
 describe('signToken', () => {
-  it('writes the claims of the wire contract and no others', async () => {
+  it('writes the claims of the wire contract and no others, iat with its milliseconds, exp in whole seconds', async () => {
     const { token, expiresAtMs } = await signToken({ secret, userId: 'auth0|x', ttlSeconds: 60, nowMs });
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', typ: 'JWT' });
-    expect(decodeJwt(token)).toEqual({ sub: 'auth0|x', iat: 1_700_000_000, exp: 1_700_000_060 });
+    expect(decodeJwt(token)).toEqual({ sub: 'auth0|x', iat: 1_700_000_000.5, exp: 1_700_000_060 });
     expect(expiresAtMs).toBe(1_700_000_060_000);
   });
 
@@ -38,9 +38,9 @@ describe('signToken', () => {
 });
 
 describe('signRefreshToken', () => {
-  it('writes the same claims under another header', async () => {
-    const { token } = await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60, nowMs });
+  it('writes the same claims, its id and its family under another header', async () => {
+    const { token } = await signRefreshToken({ secret, userId: 'p1', ttlSeconds: 60, nowMs, familyId: 'family', tokenId: 'token' });
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', typ: 'refresh' });
-    expect(decodeJwt(token)).toEqual({ sub: 'p1', iat: 1_700_000_000, exp: 1_700_000_060 });
+    expect(decodeJwt(token)).toEqual({ sub: 'p1', iat: 1_700_000_000.5, exp: 1_700_000_060, jti: 'token', fam: 'family' });
   });
 });

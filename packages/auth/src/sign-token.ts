@@ -1,4 +1,4 @@
-import { SignJWT } from 'jose';
+import { type JWTPayload, SignJWT } from 'jose';
 import { privilegedRoles, type Role } from './claims.ts';
 import { algorithm, signingKey } from './signing-key.ts';
 import { headerTypes, type TokenKind } from './token-kind.ts';
@@ -29,24 +29,32 @@ export async function signToken(options: SignOptions): Promise<SignedToken> {
   return sign(options, 'access');
 }
 
-/** Signs a refresh token: the same claims, good only for `verifyRefresh`. */
-export async function signRefreshToken(options: SignOptions): Promise<SignedToken> {
-  return sign(options, 'refresh');
+export interface RefreshOptions extends SignOptions {
+  /** The login that the token comes from: a UUID. */
+  readonly familyId: string;
+  /** Of this token alone: a UUID. */
+  readonly tokenId: string;
 }
 
-async function sign(options: SignOptions, kind: TokenKind): Promise<SignedToken> {
+/** Signs a refresh token: the same claims, its id and its family; good only for `verifyRefresh`. */
+export async function signRefreshToken(options: RefreshOptions): Promise<SignedToken> {
+  return sign(options, 'refresh', { jti: options.tokenId, fam: options.familyId });
+}
+
+async function sign(options: SignOptions, kind: TokenKind, more: JWTPayload = {}): Promise<SignedToken> {
   const { secret, issuer, userId, roles, characterId, realm, ttlSeconds, nowMs = Date.now() } = options;
-  const issuedAtSeconds = Math.floor(nowMs / 1_000);
-  const expiresAtSeconds = issuedAtSeconds + ttlSeconds;
+  const expiresAtSeconds = Math.floor(nowMs / 1_000) + ttlSeconds;
   const audience = audienceOf(options);
   const token = new SignJWT({
+    ...more,
     ...(characterId === undefined ? {} : { cid: characterId }),
     ...(realm === undefined ? {} : { realm }),
     ...(roles === undefined ? {} : { roles: [...roles] }),
   })
     .setProtectedHeader({ alg: algorithm, typ: headerTypes[kind] })
     .setSubject(userId)
-    .setIssuedAt(issuedAtSeconds)
+    // With its milliseconds, as RFC 7519 allows: a user is logged out everywhere at an instant, and a token of the same second may be from after it.
+    .setIssuedAt(nowMs / 1_000)
     .setExpirationTime(expiresAtSeconds);
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);

@@ -3,6 +3,7 @@ export type { DatabaseLogger } from './database-logger.ts';
 export type { PoolStats } from './connection-pool.ts';
 export { ensureDevelopmentUser } from './ensure-development-user.ts';
 export { isInfrastructureError, toRejection } from './errors.ts';
+export { deleteGuild, deleteGuildMember, type GuildMove, putGuild, putGuildMember } from './guilds.ts';
 export { json } from './json.ts';
 export { loadPlayer, type Player, type PlayerCharacter, type PlayerQuery, type PlayerZone, type Sanction } from './load-player.ts';
 export { loadWorld, type Portal, type World } from './load-world.ts';
@@ -15,5 +16,8 @@ export { seedDevelopmentWorld, type SeedOptions } from './seed-development-world
 export { combatLog, loadCombat, loadEntrants, overdueCombats } from './combat-queries.ts';
 export type { CombatCommandKey, CombatEntrant, CombatOutcome, CombatProgress, CommitResult, NewCombat, StoredCombat, StoredCombatEvent } from './combat-records.ts';
 export { commitCombatRefusal, commitCombatStep, createCombat, forgetCombatRefusals, type CombatStep } from './combat-repository.ts';
+export { liftSanctions, type NewSanction, revokeTokens, storeSanction } from './sanctions.ts';
+export { createRefreshFamilies, type RefreshFamilies, type RefreshFamiliesOptions, type RefreshTokenOfFamily } from './refresh-families.ts';
 export { type AuditLine, writeAudit } from './service-audit.ts';
 export { chatHistory, settleMessage, type HistoryMessage, type HistoryQuery, type MessageVerdict, type SentMessage, type SettledMessage, type SettleOptions } from './chat-repository.ts';
+export { addStrikes, type AddedStrikes, type NewStrikes, type StrikeRules } from './strikes.ts';

@@ -37,6 +37,8 @@ export interface Player {
   readonly roles: readonly string[];
   readonly ban: Sanction | null;
   readonly mute: Sanction | null;
+  /** Tokens that were issued before it are void; null: all are good. */
+  readonly tokensValidFromMs: number | null;
   /** The character asked for, else the user's first; null when the user has none, or not that one. */
   readonly character: PlayerCharacter | null;
   readonly guild: { readonly id: GuildId; readonly name: string; readonly rank: string } | null;
@@ -57,6 +59,7 @@ interface PlayerRow {
   user_id: string;
   user_name: string;
   roles: string[];
+  tokens_valid_from_ms: number | null;
   ban_reason: string | null;
   ban_until_ms: number | null;
   mute_reason: string | null;
@@ -90,7 +93,7 @@ const sanctionInForce = (ofKind: RawBuilder<unknown>, userId: string) => sql`
 
 /** The one query of `loadPlayer`; exported so that a test can ask Postgres how it would run it. */
 export const playerQuery = ({ userId, characterId, mailOf = [] }: PlayerQuery) => sql<PlayerRow>`
-  select u.user_id, u.name as user_name, u.roles,
+  select u.user_id, u.name as user_name, u.roles, u.tokens_valid_from_ms,
     ban.reason as ban_reason, ban.until_ms as ban_until_ms, mute.reason as mute_reason, mute.until_ms as mute_until_ms,
     c.character_id, c.name as character_name, c.x, c.y, c.facing, c.health, c.health_max,
     z.zone_id, z.name as zone_name, z.width, z.height, z.capacity, z.opens_instances, z.battleground,
@@ -158,6 +161,7 @@ export const loadPlayer = async (database: Database, query: PlayerQuery): Promis
     roles: row.roles,
     ban: sanctionOf(row.ban_reason, row.ban_until_ms),
     mute: sanctionOf(row.mute_reason, row.mute_until_ms),
+    tokensValidFromMs: row.tokens_valid_from_ms,
     character: characterOf(row),
     guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: row.guild_name, rank: row.rank },
     combats: row.combats as CombatId[],

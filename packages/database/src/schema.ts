@@ -15,6 +15,8 @@ export interface UsersTable {
   user_id: string;
   name: string;
   roles: Generated<string[]>;
+  /** Tokens that were issued before it are void; null: none was ever revoked. */
+  tokens_valid_from_ms: Optional<AtMs>;
   created_at_ms: CreatedAtMs;
 }
 
@@ -224,6 +226,34 @@ export interface ServiceAuditTable {
   request_id: Optional<string>;
 }
 
+/** One per login; never holds a token, only the id of the one that may be used next. */
+export interface RefreshFamiliesTable {
+  family_id: string;
+  user_id: string;
+  current_token_id: string;
+  /** When its token was last exchanged, or shown in vain. */
+  used_at_ms: CreatedAtMs;
+  /** The end of its current token; the row may be deleted after it. */
+  expires_at_ms: AtMs;
+  /** From then on none of its tokens is taken. */
+  revoked_at_ms: Optional<AtMs>;
+}
+
+/** Refused requests above a rate. */
+export interface StrikesTable {
+  user_id: string;
+  /** The part of the event before the colon; '' for all of the user's together. */
+  feature: string;
+  /** As of `at_ms`; it fades from then on. */
+  score: number;
+  /** What it was when the newest strikes were added: tells who crossed a threshold. */
+  score_before: number;
+  at_ms: AtMs;
+  muted_until_ms: Optional<AtMs>;
+  /** Whether the newest strikes began the mute. */
+  mute_begins: boolean;
+}
+
 /** Every table. Columns are named as in Postgres, so that a search finds SQL and TypeScript alike. */
 export interface Schema {
   users: UsersTable;
@@ -242,6 +272,8 @@ export interface Schema {
   combat_commands: CombatCommandsTable;
   mailbox: MailboxTable;
   service_audit: ServiceAuditTable;
+  refresh_families: RefreshFamiliesTable;
+  strikes: StrikesTable;
 }
 
 /** A row of a table as it is read. */

@@ -11,7 +11,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 /** The compiler keeps this table complete, Postgres keeps it true. */
 const columns: { [T in keyof Schema]: Record<keyof Schema[T], string> } = {
-  users: { user_id: 'identifier', name: 'text', roles: '_text', created_at_ms: 'int8' },
+  users: { user_id: 'identifier', name: 'text', roles: '_text', tokens_valid_from_ms: 'int8?', created_at_ms: 'int8' },
   characters: {
     character_id: 'identifier',
     user_id: 'identifier',
@@ -121,6 +121,8 @@ const columns: { [T in keyof Schema]: Record<keyof Schema[T], string> } = {
     delivered_at_ms: 'int8?',
   },
   service_audit: { audit_id: 'int8', at_ms: 'int8', actor: 'text', action: 'text', target: 'text', details: 'jsonb?', request_id: 'text?' },
+  refresh_families: { family_id: 'uuid', user_id: 'identifier', current_token_id: 'uuid', used_at_ms: 'int8', expires_at_ms: 'int8', revoked_at_ms: 'int8?' },
+  strikes: { user_id: 'identifier', feature: 'text', score: 'float8', score_before: 'float8', at_ms: 'int8', muted_until_ms: 'int8?', mute_begins: 'bool' },
 };
 
 it('the schema of the types is the schema of Postgres, column by column', async () => {

@@ -1,5 +1,5 @@
 import { eventually } from '@skirmish/testing';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrate, MigrationError, pendingMigrations, type Database, type Migration } from '../src/index.ts';
 import { migrations } from '../src/migrations/index.ts';
@@ -12,11 +12,11 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** Not repeatable, and slow enough that others arrive meanwhile. */
-const slow = (name: string, table: string): Migration => ({
+const slow = (name: string, table: RawBuilder<unknown>): Migration => ({
   name,
   up: async (transaction) => {
     await sql`select pg_sleep(0.1)`.execute(transaction);
-    await sql`create table ${sql.table(table)} (n int)`.execute(transaction);
+    await sql`create table ${table} (n int)`.execute(transaction);
   },
 });
 const tablesOf = async ({ db }: Database): Promise<string[]> => {
@@ -24,8 +24,8 @@ const tablesOf = async ({ db }: Database): Promise<string[]> => {
     where table_schema = 'public' order by table_name`.execute(db);
   return rows.map((row) => row.name);
 };
-const one = slow('0001-one', 'one');
-const two = slow('0002-two', 'two');
+const one = slow('0001-one', sql.table('one'));
+const two = slow('0002-two', sql.table('two'));
 const alter: Migration = {
   name: '0002-two',
   up: async (transaction) => {

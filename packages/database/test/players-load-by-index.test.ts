@@ -47,6 +47,7 @@ describe('a player', () => {
       roles: ['player'],
       ban: null,
       mute: null,
+      tokensValidFromMs: null,
       character: { characterId: 'c1', name: 'Player 1', zone: meadow, x: 401, y: 400, facing: 0, health: 100, healthMax: 100 },
       guild: { id: 'red', name: 'Red', rank: 'member' },
       combats: [],
@@ -129,13 +130,14 @@ describe('with many rows', () => {
   beforeAll(async () => {
     const { db } = world.open({ statementTimeoutMs: 60_000 });
     const rows = 20_000;
-    await sql`insert into users (user_id, name) select 'many' || n, '' from generate_series(1, ${rows}::int) n`.execute(db);
+    const users = 100_000;
+    await sql`insert into users (user_id, name) select 'many' || n, '' from generate_series(1, ${users}::int) n`.execute(db);
     await sql`insert into characters (character_id, user_id, name, zone_id, x, y, health, health_max, start_zone_id, start_x, start_y)
-      select 'many' || n, 'many' || n, '', 'arena', 1, 1, 1, 1, 'arena', 1, 1 from generate_series(1, ${rows}::int) n`.execute(db);
-    await sql`insert into guild_members (user_id, guild_id) select 'many' || n, 'red' from generate_series(1, ${rows}::int) n`.execute(db);
+      select 'many' || n, 'many' || n, '', 'arena', 1, 1, 1, 1, 'arena', 1, 1 from generate_series(1, ${users}::int) n`.execute(db);
+    await sql`insert into guild_members (user_id, guild_id) select 'many' || n, 'red' from generate_series(1, ${users}::int) n`.execute(db);
     await sql`insert into sanctions (user_id, kind, reason, created_by, lifted_at_ms)
       select 'many' || n, case n % 3 when 0 then 'ban' when 1 then 'mute' else 'warn' end, '', '', case n % 2 when 0 then 1 end
-      from generate_series(1, ${rows}::int) n`.execute(db);
+      from generate_series(1, ${users}::int) n`.execute(db);
     await sql`insert into combats (combat_id, realm, zone_id, status, seed, state, deadline_ms, ended_at_ms)
       select 'many' || n, 'main', 'arena', case when n % 10 = 0 then 'open' else 'ended' end, '', '{}',
         case when n % 10 = 0 then n end, case when n % 10 = 0 then null else n end from generate_series(1, ${rows}::int) n`.execute(db);

@@ -38,6 +38,8 @@ export interface Emitter {
   join(this: void, target: EmitTarget, rooms: readonly RoomName[], options?: EmitOptions): Promise<Routed>;
   /** Lets the members of the target leave rooms; what was emitted before still reaches them. */
   leave(this: void, target: EmitTarget, rooms: readonly RoomName[], options?: EmitOptions): Promise<Routed>;
+  /** Lets the gateways of the members read anew what the database says about them. It needs a member that is here; mark the change first for all others. */
+  reread(this: void, target: EmitTarget): Promise<Routed>;
   /** Closes the sockets of the target after telling them why with `session:closed`. They may connect anew. */
   disconnect(this: void, target: EmitTarget, reason: { code: string; message: string }, options?: EmitOptions): Promise<Routed>;
 }
@@ -76,6 +78,9 @@ export function createEmitter(options: EmitterOptions): Emitter {
     },
     join: (target, rooms, how) => move(entryType.join, target, rooms, how),
     leave: (target, rooms, how) => move(entryType.leave, target, rooms, how),
+    // As a leave of no room: a gateway that does not know the mark does nothing.
+    reread: (target) =>
+      router.route({ type: entryType.leave, rooms: target.rooms, data: JSON.stringify({ opts: optionsOf(target), rooms: [], reread: true }), logged: false }),
     disconnect: (target, reason, how = {}) =>
       router.route({
         type: entryType.disconnect,

@@ -1,7 +1,10 @@
 export type { EmitOptions, EmittedEvent, Emitter, EmitterOptions, EmitTarget } from './create-emitter.ts';
 export { createEmitter } from './create-emitter.ts';
+export { endSessions } from './end-sessions.ts';
 export type { Mail, MailboxPort, NewMail } from './mailbox.ts';
 export { deliverMail } from './mailbox.ts';
+export type { PlayerChange } from './player-changes.ts';
+export { changeMemoryMs, isBinding, PlayerChanges } from './player-changes.ts';
 export type { Emitted, RealtimeServiceOptions, ServiceAction, ServiceEmitOptions, UserEmitOptions } from './realtime-service.ts';
 export { RealtimeService } from './realtime-service.ts';
 export type { RoomMember, RoomMembersPage } from './room-members.ts';

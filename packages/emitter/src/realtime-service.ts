@@ -6,11 +6,13 @@ import { keysOf } from '@skirmish/redis';
 import type { EmittedEvent, Emitter } from './create-emitter.ts';
 import type { MailboxPort } from './mailbox.ts';
 import { deliverMail, mailName } from './mailbox.ts';
+import { PlayerChanges } from './player-changes.ts';
 import type { RoomMembersPage } from './room-members.ts';
 import { readRoomMembers } from './room-members.ts';
 import type { ServiceEvent, ServiceRole } from './service-event.ts';
 import { checkServiceEvent, serviceKey } from './service-event.ts';
-import { forgetSessionsScript, publishOnceScript, takeBroadcastScript } from './service-scripts.ts';
+import { endSessions } from './end-sessions.ts';
+import { publishOnceScript, takeBroadcastScript } from './service-scripts.ts';
 import type { UserSocket } from './user-socket.ts';
 import { parseUserSocket } from './user-socket.ts';
 
@@ -73,12 +75,14 @@ export class RealtimeService {
   readonly #redis: Redis;
   readonly #keys: RealmKeys;
   readonly #options: RealtimeServiceOptions;
+  readonly #changes: PlayerChanges;
 
   constructor(emitter: Emitter, redis: Redis, options: RealtimeServiceOptions = {}) {
     this.#emitter = emitter;
     this.#redis = redis;
     this.#keys = keysOf(emitter.realm);
     this.#options = options;
+    this.#changes = new PlayerChanges(redis, emitter.realm);
   }
 
   /** To every socket of one user; to the mailbox when the user has none and `ifOffline` says so. */
@@ -158,10 +162,7 @@ export class RealtimeService {
     const room = nameOf(() => roomOf.user(userId));
     if (reason.length < 1 || reason.length > reasonLengthMax || !reason.isWellFormed() || reason.includes('\u0000')) throw new Rejection('payload/invalid', { path: 'reason' });
     await this.#write({ action: 'user.disconnect', target: room, details: { reason } });
-    // First the records: a client that loses its socket to the second step must not find the door of a resume open.
-    const args = [this.#keys.prefix, this.#keys.sessionsOf(userId)] as const;
-    const sessions = await this.#ask(() => forgetSessionsScript.run(this.#redis, [this.#keys.clock], args));
-    const { id } = await this.#ask(() => this.#emitter.disconnect({ rooms: [room] }, { code: 'session/disconnected', message: reason }));
+    const { id, sessions } = await this.#ask(() => endSessions(this.#emitter, this.#redis, userId, { code: 'session/disconnected', message: reason }));
     return { id, sessions };
   }
 
@@ -218,6 +219,7 @@ export class RealtimeService {
     const once = how.idempotencyKey === undefined ? {} : { idempotencyKey: key };
     const { mailId, repeated, dropped } = await this.#ask(() => mailbox.put({ ...mail, ...once }));
     const id = mailName(mailId);
+    await this.#changes.mark([userId]);
     // From now on a repetition finds the mail, also when the user is online by then.
     if (how.idempotencyKey !== undefined) await this.#ask(() => this.#redis.set(emittedKey, id, 'PX', keyMemoryMs, 'NX'));
     // Whoever connected before the mail was there has looked for it in vain; whoever connects later finds it. It is kept in any case.

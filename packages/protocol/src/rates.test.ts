@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { defaultRateOf } from './rates.ts';
 
 it('[RAT1] a chat message may come 10 times a second, 20 at once', () => {
-  expect(defaultRateOf('chat:send')).toEqual({ ratePerSecond: 10, burst: 20, bucket: 'chat:send', scope: 'user' });
+  expect(defaultRateOf('chat:send')).toEqual({ ratePerSecond: 10, burst: 20, bucket: 'chat:send', scope: 'user', cluster: true });
 });
 
 it('[RAT2] a surplus of moves is no fault below 60 a second', () => {

@@ -55,6 +55,7 @@ const catalogue = {
   'user/not-found': entry('There is no such user.', 'never', 404),
 
   'rate/limited': entry('Too many of these in a short time.', 'later', 429, { retryAfterMs: 1_000 }),
+  'rate/disconnected': entry('The connection was ended because of too many refused requests.', 'later', 429, { retryAfterMs: 5_000, ...ends }),
 
   'room/forbidden': entry('You are not a member of this room.', 'never', 403),
   'room/full': entry('The room is full.', 'later', 409, { retryAfterMs: 5_000 }),
@@ -94,6 +95,7 @@ const catalogue = {
   'party/not-member': entry('This user is not in the party.', 'never', 409),
   'party/none': entry('You are not in a party.', 'never', 409),
 
+  'presence/too-many': entry('You are watching too many users.', 'later', 409),
   'guild/not-found': entry('There is no such guild.', 'never', 404),
   'guild/forbidden': entry('Your rank in the guild does not allow this.', 'never', 403),
 } as const satisfies Record<string, RefusalEntry>;

@@ -89,6 +89,10 @@ describe('the document and the code', () => {
     expect([...written.keys()].filter((name) => !clientEventNames.map(rowOf).includes(name))).toEqual([]);
   });
 
+  it('[LIM1] name the same events that are counted over all gateways', () => {
+    expect(['chat:send', ...valuesOf('LIM1')].sort()).toEqual(clientEventNames.filter((event) => defaultRateOf(event).cluster).sort());
+  });
+
   it('have the same lists of values', () => {
     expect(valuesOf('CHR6')).toEqual(characterStatuses);
     expect(valuesOf('CHR7')).toEqual(emotes);

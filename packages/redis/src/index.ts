@@ -4,6 +4,7 @@ export type { Breaker, BreakerOptions, BreakerState } from './breaker.ts';
 export { addBreaker, RedisSilentError } from './breaker.ts';
 export type { RedisLogger, RedisRole, RedisSettings } from './create-redis.ts';
 export { createRedis, reconnectDelayMs, whenReady } from './create-redis.ts';
+export { luaGcra, luaNowUs } from './gcra.ts';
 export type { InboxEntry, InboxReaderOptions } from './inbox-reader.ts';
 export { inboxVersion, InboxReader, judgeEntry } from './inbox-reader.ts';
 export type { RealmKeys } from './keys.ts';

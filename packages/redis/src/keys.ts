@@ -23,6 +23,10 @@ export interface RealmKeys {
   readonly revisions: string;
   /** Hash: room → id of the newest event that its log could not take. */
   readonly floors: string;
+  /** Hash: escaped user id → what was last announced of a user who is online; of nobody else. */
+  readonly presenceAnnounced: string;
+  /** Sorted set: escaped user id → when the user's presence last became another than the announced one may be, epoch milliseconds. */
+  readonly presenceChanged: string;
   readonly backendEvents: string;
   /** Bounded list of the webhooks that were given up, newest first. */
   readonly webhooksDead: string;
@@ -52,8 +56,15 @@ export interface RealmKeys {
   session(this: void, privateId: string): string;
   /** Set of the private ids of a user's sessions, also of those that are away. */
   sessionsOf(this: void, user: UserId): string;
+  /** Epoch milliseconds: tokens of the user that were issued before it are void. */
   revoked(this: void, user: UserId): string;
+  /** A fresh mark whenever what the database says about a user has changed; kept longer than any cache of it. */
+  changed(this: void, user: UserId): string;
   limit(this: void, name: string): string;
+  /** What a user may still do of one thing, over all gateways. */
+  limitOf(this: void, user: UserId, name: string): string;
+  /** Hash: feature → end of the user's mute there, by the clock of Redis. */
+  mutes(this: void, user: UserId): string;
   /** Pub/Sub channel of state and ephemeral events of a room. */
   volatile(this: void, room: RoomName): string;
   /** Answer of a command, kept 10 minutes; scope is (user, event). */
@@ -85,6 +96,8 @@ export function keysOf(realm: RealmId): RealmKeys {
     gapped: `${prefix}gapped`,
     revisions: `${prefix}revisions`,
     floors: `${prefix}floors`,
+    presenceAnnounced: `${prefix}presence-announced`,
+    presenceChanged: `${prefix}presence-changed`,
     backendEvents: `${prefix}backend-events`,
     webhooksDead: `${prefix}webhooks-dead`,
     webhooksDisabled: `${prefix}webhooks-disabled`,
@@ -105,7 +118,10 @@ export function keysOf(realm: RealmId): RealmKeys {
     session: (privateId) => `${prefix}session:${privateId}`,
     sessionsOf: (user) => `${prefix}sessions-of:${escapeUserId(user)}`,
     revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,
+    changed: (user) => `${prefix}changed:${escapeUserId(user)}`,
     limit: (name) => `${prefix}limit:${name}`,
+    limitOf: (user, name) => `${prefix}limit:${name}:${escapeUserId(user)}`,
+    mutes: (user) => `${prefix}mutes:${escapeUserId(user)}`,
     volatile: (room) => `${prefix}volatile:${room}`,
     command: (user, event, commandId) => `${prefix}command:${escapeUserId(user)}:${event}:${commandId}`,
     emitted: (idempotencyKey) => `${prefix}emitted:${idempotencyKey}`,

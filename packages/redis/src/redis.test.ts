@@ -32,6 +32,7 @@ describe('key names', () => {
       keys.webhooksDead, keys.webhooksDisabled,
       keys.queuePrefix, keys.room('zone:a' as RoomName), keys.roomsOf('i' as never), keys.socketsOf('i' as never), keys.inbox('i' as never),
       keys.log('zone:a' as RoomName), keys.roster('a' as ZoneId), keys.user('u' as UserId), keys.session('p'), keys.revoked('u' as UserId), keys.limit('l'),
+      keys.limitOf('u' as UserId, 'l'), keys.mutes('u' as UserId),
       keys.volatile('zone:a' as RoomName), keys.command('u' as UserId, 'chat:send', '1'), keys.emitted('k'), keys.laneEmitted('l'), keys.lane('q', 'k'),
       keys.laneState('q', 'k'), keys.lanes('q'), keys.laneDead('q'),
     ];

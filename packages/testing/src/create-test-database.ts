@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { Client } from 'pg';
 
+import { createDatabaseNamed, dropDatabaseNamed } from './database-statements.ts';
 import { startSharedPostgres } from './services.ts';
 
 /** An empty database on the shared Postgres. */
@@ -15,18 +16,18 @@ export interface TestDatabase extends AsyncDisposable {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = await startSharedPostgres();
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await query(server, `create database ${name} strategy file_copy`);
+  await withServer(server, (client) => createDatabaseNamed(client, name, 'file_copy'));
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const drop = (): Promise<void> => query(server, `drop database if exists ${name} with (force)`);
+  const drop = (): Promise<void> => withServer(server, (client) => dropDatabaseNamed(client, name));
   return { url: url.href, drop, [Symbol.asyncDispose]: drop };
 }
 
-async function query(url: string, statement: string): Promise<void> {
+async function withServer(url: string, use: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   try {
     await client.connect();
-    await client.query(statement);
+    await use(client);
   } finally {
     await client.end().catch(() => undefined);
   }

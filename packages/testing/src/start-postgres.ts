@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { Client } from 'pg';
 
+import { createDatabaseNamed } from './database-statements.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { startGuarded, type GuardedServer } from './guarded-server.ts';
@@ -148,7 +149,7 @@ async function answers(url: string): Promise<boolean> {
 async function createDatabase(url: string, name: string): Promise<void> {
   await withClient(url, async (client) => {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
-    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
+    if (rowCount === 0) await createDatabaseNamed(client, name);
   });
 }
 

@@ -5,6 +5,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** How many connections are open now. */
   connections(): number;
+  /** Bytes that clients have sent so far. */
+  bytesSent(): number;
   /** Nothing passes, in either direction, and nothing is lost: `heal` lets it flow on. */
   pause(): void;
   /** What clients send passes, what they are answered is kept back until `heal`; cut before that with `reset`, it is lost. */
@@ -36,9 +38,11 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   const pairs = new Set<Pair>();
   let mode: Mode = 'open';
   let { targetPort } = options;
+  let bytesSent = 0;
   const server = createServer((client) => {
     const pair: Pair = { client, server: connect({ port: targetPort, host: '127.0.0.1' }), holed: false, stranded: false };
     pairs.add(pair);
+    client.on('data', (chunk) => { bytesSent += chunk.length; });
     relay(pair, () => mode);
     const drop = (): void => {
       pairs.delete(pair);
@@ -74,6 +78,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
   return {
     port,
     connections: () => pairs.size,
+    bytesSent: () => bytesSent,
     pause: () => {
       turn('paused');
     },

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { Client } from 'pg';
+import { Client, type QueryResult } from 'pg';
 import { expect, it } from 'vitest';
 
 import { createTestDatabase, eventually, services, startPostgres, startRedis } from '../src/index.ts';
@@ -24,28 +24,29 @@ it('a Redis that was killed comes back with its data on its port, and empty when
 it('a Postgres that was killed starts again with its data on its port', async () => {
   await using postgres = await startPostgres();
   const url = await postgres.createDatabase('world');
-  await query(url, 'create table seen (id int); insert into seen values (7)');
+  await connected(url, (client) => client.query('create table seen (id int); insert into seen values (7)'));
   await postgres.kill();
   await postgres.restart();
-  expect(await query(url, 'select id from seen')).toEqual([{ id: 7 }]);
+  expect(await connected(url, (client) => client.query('select id from seen'))).toEqual([{ id: 7 }]);
 }, 60_000);
 
 it('test databases on the shared Postgres are empty, apart and removable', async () => {
   await using one = await createTestDatabase();
   await using two = await createTestDatabase();
-  await query(one.url, 'create table seen (id int)');
-  expect(await query(two.url, `select count(*)::int as n from information_schema.tables where table_name = 'seen'`)).toEqual([{ n: 0 }]);
+  await connected(one.url, (client) => client.query('create table seen (id int)'));
+  expect(await connected(two.url, (client) => client.query(`select count(*)::int as n from information_schema.tables where table_name = 'seen'`))).toEqual([{ n: 0 }]);
   await one.drop();
-  await expect(query(one.url, 'select 1')).rejects.toThrow(/does not exist/);
+  await expect(connected(one.url, (client) => client.query('select 1'))).rejects.toThrow(/does not exist/);
   expect(services().redisUrl).toMatch(/^redis:/);
 }, 60_000);
 
-async function query(url: string, statement: string): Promise<unknown[]> {
+async function connected(url: string, ask: (client: Client) => Promise<QueryResult>): Promise<unknown[]> {
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await client.query<Record<string, unknown>>(statement)).rows;
+    const { rows }: { rows: unknown[] } = await ask(client);
+    return rows;
   } finally {
     await client.end();
   }

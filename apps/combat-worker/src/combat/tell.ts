@@ -16,13 +16,15 @@ export interface Telling {
  * turn, and what backends hear of it. Each of them may be done any number of times and counts once: the emitter knows the last `seq` of a fight, the queue the id of a timer.
  */
 export async function tell(context: CombatContext, { combatId, userIds, events, state }: Telling, signal: AbortSignal): Promise<void> {
-  const { emitter, told } = context;
+  const { emitter, changes, told } = context;
   const last = events.at(-1);
   if (last === undefined || last.seq <= told.upTo(combatId)) return;
   const room = roomOf.combat(combatId);
   const fighters = { rooms: userIds.map((userId): RoomName => roomOf.user(userId)) };
   for (const { type, seq, payload } of events) {
     signal.throwIfAborted();
+    // Before the join: whoever connects from now on reads the fight, whoever was there before is let in by the emission.
+    if (type !== 'combat:resolved') await changes.mark(userIds);
     if (type === 'combat:started') {
       await emitter.join(fighters, [room]);
       await context.reached('joined');

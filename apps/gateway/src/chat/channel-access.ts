@@ -1,5 +1,6 @@
 import { type ClientPayload, Rejection } from '@skirmish/protocol';
 import type { Call } from '../context.ts';
+import { isInForce } from '../moderation/is-in-force.ts';
 
 type InChannel = Pick<ClientPayload<'chat:typing'>, 'channel'>;
 
@@ -13,8 +14,6 @@ export function channelMembers({ session }: Call, { channel }: InChannel): void 
 export function unmutedMembers(call: Call, payload: InChannel): void {
   channelMembers(call, payload);
   const { mute } = call.session.player;
-  if (!mute) return;
-  const leftMs = mute.untilMs === null ? null : mute.untilMs - Date.now();
-  if (leftMs === null) throw new Rejection('chat/muted');
-  if (leftMs > 0) throw new Rejection('chat/muted', { retryAfterMs: leftMs });
+  if (!isInForce(mute)) return;
+  throw new Rejection('chat/muted', mute.untilMs === null ? {} : { retryAfterMs: mute.untilMs - Date.now() });
 }

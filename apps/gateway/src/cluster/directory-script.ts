@@ -1,6 +1,7 @@
 import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaOperations, luaPassSeatOn } from './directory-operations.ts';
+import { luaPresence } from '../presence/presence-lua.ts';
 import { luaPartyOf } from './own-party.ts';
 import { luaSessions } from './session-script.ts';
 
@@ -42,6 +43,8 @@ ${luaReadClock}
 local t = redis.call('TIME')
 local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 ${luaSessions}
+local goneAtMs = nowMs
+${luaPresence}
 ${luaPassSeatOn}
 ${luaPartyOf}
 ${luaDepart}

@@ -1,12 +1,13 @@
 import { createEmitter, Router } from '@skirmish/emitter';
 import type { Emitter } from '@skirmish/emitter';
-import type { IncarnationId, RealmId, RoomName } from '@skirmish/protocol';
-import { isRoomName, parseRoom, roomOf } from '@skirmish/protocol';
+import type { IncarnationId, RealmId, RoomName, UserId } from '@skirmish/protocol';
+import { isRoomName, isUserId, parseRoom, roomOf } from '@skirmish/protocol';
 import type { AdapterRedis, InboxReader, Redis } from '@skirmish/redis';
 import { createAdapterRedis, positionIntervalMs } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
 import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
 import { createRealmAdapter } from '../connection/redis-adapter.ts';
+import { isPresence } from '../presence/announcement.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { Directory } from './directory.ts';
 import type { GapReason } from './incarnation.ts';
@@ -48,6 +49,9 @@ export class RealmCore {
   readonly adapterRedis: AdapterRedis;
   readonly router: Router;
   readonly listeners: ((id: IncarnationId) => void)[] = [];
+  readonly rereadListeners: ((userIds: readonly UserId[]) => void)[] = [];
+  readonly presenceListeners: ((body: unknown) => void)[] = [];
+  readonly volatileGapListeners: (() => void)[] = [];
   nsp: Namespace | null = null;
   draining = false;
   gaps = 0;
@@ -57,7 +61,8 @@ export class RealmCore {
     this.inside = inside;
     this.realm = realm;
     const onDropped = (what: string): void => { report('transport:dropped', { realm, what }); };
-    this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onDropped });
+    const onGap = (): void => { for (const listener of this.volatileGapListeners) listener(); };
+    this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onGap, onDropped });
     this.reader = createReader(inside, (reason) => { this.#heal(reason); });
     this.incarnation = this.#createIncarnation();
     this.acquaintance = new Acquaintance(this.incarnation, this.volatile, options.renewIntervalMs);
@@ -172,10 +177,19 @@ export class RealmCore {
       onMoved: this.memberships.moved,
       at: this.memberships.at,
       onMet: this.memberships.met,
+      onReread: (rooms) => { this.#tellReread(rooms); },
       onHandlerError: (error, id) => { report('transport:handler-error', { realm }, { id, err: messageOf(error) }); },
       onEmitFailed: atMostEverySecond((error: unknown, cause) => { report('transport:emit-failed', { realm, cause }, { err: messageOf(error) }); }),
       publishVolatile: (body) => { this.volatile.publish(roomOf.realm, body); },
     });
+  }
+
+  #tellReread(rooms: readonly string[]): void {
+    const userIds = rooms.flatMap((room) => {
+      const parsed = parseRoom(room);
+      return parsed?.kind === 'user' && isUserId(parsed.id) ? [parsed.id] : [];
+    });
+    for (const listener of this.rereadListeners) listener(userIds);
   }
 
   /** Nothing in Redis is ours any more: sockets are cut off, connections on their way are refused. */
@@ -214,7 +228,14 @@ export class RealmCore {
     });
   }
 
-  deliverVolatile({ packet, rooms, except }: VolatileBroadcast): void {
+  /** Takes what came over the channel of the realm. */
+  readonly hearRealm = (body: unknown): void => {
+    if (this.acquaintance.hears(body)) return;
+    if (isPresence(body)) for (const listener of this.presenceListeners) listener(body);
+    else this.#deliverVolatile(body as VolatileBroadcast);
+  };
+
+  #deliverVolatile({ packet, rooms, except }: VolatileBroadcast): void {
     if (!Array.isArray(rooms) || !Array.isArray(except)) return;
     this.nsp?.adapter.broadcast(packet, { rooms: new Set(rooms), except: new Set(except), flags: { local: true, volatile: true } });
   }

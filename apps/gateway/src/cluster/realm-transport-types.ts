@@ -91,6 +91,12 @@ export interface RealmTransport {
   leaveZone(socketId: string, zone: ZoneId): Promise<void>;
   population(zone: ZoneId): Promise<number>;
   rosterHas(zone: ZoneId, characterIds: readonly CharacterId[]): Promise<boolean[]>;
+  /** Told, in the order of the realm, of users here about whom the database says something new. */
+  onReread(listener: (userIds: readonly UserId[]) => void): void;
+  /** Told of the messages about presence on the channel of the realm, unread. */
+  onPresence(listener: (body: unknown) => void): void;
+  /** Told when state and ephemeral events may have been missed: the connection that they come by was interrupted, and is there again. */
+  onVolatileGap(listener: () => void): void;
   onIncarnation(listener: (id: IncarnationId) => void): void;
   drain(): void;
   stop(): Promise<void>;

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Emitter } from '@skirmish/emitter';
 import { type CheckResult, createReporter } from '@skirmish/observability';
-import type { CharacterId, IncarnationId, RealmId, RoomName, ZoneId } from '@skirmish/protocol';
+import type { CharacterId, IncarnationId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import type { InboxReader, Redis } from '@skirmish/redis';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
-import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
+import type { AdapterFactory } from '../connection/redis-adapter.ts';
 import { RealmCore } from './realm-core.ts';
 import type { Arrival, ConnectEntry, OwnParty, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
 import { transportEvents } from './transport-events.ts';
@@ -69,7 +69,7 @@ class Transport implements RealmTransport {
     this.#core.fence.attach(nsp);
     // After the edge's own listener, in the same turn: the socket is welcomed and in its rooms.
     nsp.on('connection', (socket) => { this.#core.sockets.complete(socket); });
-    this.volatile.follow(roomOf.realm, (body) => { if (!this.#core.acquaintance.hears(body)) this.#core.deliverVolatile(body as VolatileBroadcast); });
+    this.volatile.follow(roomOf.realm, this.#core.hearRealm);
     this.#core.keeper.start(nsp);
     await this.#core.incarnation.start();
     await this.#core.acquaintance.whenMade();
@@ -155,6 +155,18 @@ class Transport implements RealmTransport {
 
   onIncarnation(listener: (id: IncarnationId) => void): void {
     this.#core.listeners.push(listener);
+  }
+
+  onReread(listener: (userIds: readonly UserId[]) => void): void {
+    this.#core.rereadListeners.push(listener);
+  }
+
+  onPresence(listener: (body: unknown) => void): void {
+    this.#core.presenceListeners.push(listener);
+  }
+
+  onVolatileGap(listener: () => void): void {
+    this.#core.volatileGapListeners.push(listener);
   }
 
   /** Tells the others that no new connection is wanted; forwarding and delivery go on. */

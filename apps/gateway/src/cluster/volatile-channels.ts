@@ -13,6 +13,8 @@ export interface VolatileOptions {
   breaker: Pick<Breaker, 'state'>;
   subscriber: Redis;
   keys: RealmKeys;
+  /** What was published while the subscriber was away has been missed. */
+  onGap: () => void;
   onDropped: (what: 'volatile-publish' | 'volatile-subscribe' | 'volatile-message', error: unknown) => void;
 }
 
@@ -21,7 +23,7 @@ export interface VolatileOptions {
  * At most once, in the order of one publisher, lost while Redis is away; publishing never waits and never throws.
  */
 export function createVolatileChannels(options: VolatileOptions): VolatileChannels & { followed: () => number } {
-  const { publisher, breaker, subscriber, keys, onDropped } = options;
+  const { publisher, breaker, subscriber, keys, onGap, onDropped } = options;
   const handlers = new Map<string, Handler>();
   let waitingBytes = 0;
   subscriber.on('messageBuffer', (channel: Buffer, message: Buffer) => {
@@ -33,6 +35,12 @@ export function createVolatileChannels(options: VolatileOptions): VolatileChanne
     } catch (error) {
       onDropped('volatile-message', error);
     }
+  });
+  let interrupted = false;
+  subscriber.on('close', () => { interrupted = true; });
+  subscriber.on('ready', () => {
+    if (interrupted) onGap();
+    interrupted = false;
   });
   return {
     followed: () => handlers.size,

@@ -1,10 +1,12 @@
 import type { RealmContext } from '../context.ts';
+import { allFeatures } from '../limits/ladder.ts';
 import { tellArrived, tellDeparted } from '../session/tell-backends.ts';
 import { welcome } from '../session/welcome.ts';
 import { claimantOf } from '../zone/claimant.ts';
 import type { Arrivals } from './authenticate.ts';
 import { createDispatch } from './dispatch.ts';
 import type { EventTable } from './events.ts';
+import { cutOf } from './packet-guard.ts';
 import { emitDirect } from './redis-adapter.ts';
 import { isResumable } from './resume-wish.ts';
 import type { Session, SocketWithAuth } from './session.ts';
@@ -24,6 +26,8 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     const session = realm.sessions.remove(this.id);
     if (!session) return;
     realm.gateway.tokens.forget(session);
+    if (cutOf(this.client) === 'flood') realm.gateway.strikes.count(session.userId, allFeatures, realm.gateway.config.strikesPerFlood);
+    realm.presence.forget(this.id);
     const claimant = claimantOf(session);
     if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
     realm.transport.disconnected(this.id, isResumable(reason));
@@ -40,6 +44,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
       return;
     }
     realm.sessions.add(session);
+    realm.reread.arrived(session);
     realm.gateway.tokens.follow(session);
     realm.gateway.overload.slow.follow(socket);
     // What it missed comes at once; it is judged as a reader when it has had time for that.

@@ -2,6 +2,7 @@ import type { Identity } from '@skirmish/auth';
 import type { Player } from '@skirmish/database';
 import { type PartyId, protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
+import { isInForce } from '../moderation/is-in-force.ts';
 import { roomsOf, standingIn } from '../room/room-access.ts';
 import { deviceIn, protocolIn, scrubHandshake, tokenIn, triesToResume } from './handshake.ts';
 import { rejectionOf } from './rejection-of.ts';
@@ -40,42 +41,42 @@ export function createAuthenticate(realm: RealmContext, arrivals: Arrivals): (so
 
 async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWithAuth): Promise<void> {
   const { handshake } = socket;
-  const token = tokenIn(handshake);
+  const token = tokenIn(handshake, { inQuery: realm.gateway.config.tokenInQuery });
   const protocol = protocolIn(handshake);
   const device = deviceIn(handshake);
   const wish = wishOf(socket);
   const malformed = !wish && triesToResume(handshake);
   scrubHandshake(handshake);
   if (protocol !== null && protocol < protocolVersionMin) throw new Rejection('client/too-old');
-  const identity = await realm.gateway.verifier.verify(token);
+  const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
-  const query = queryOf(identity);
-  const expected = permitted(await realm.gateway.players.get(query), identity);
+  await realm.clusterLimits.admit(identity.userId);
+  const expected = await admitted(realm, identity);
   const characterId = expected.character?.characterId ?? null;
-  socket.data = { userId: identity.userId, characterId };
+  const { userId, roles, expiresAtMs } = identity;
+  socket.data = { userId, characterId, roles, expiresAtMs, device };
   const connectedAtMs = Date.now();
   // Whoever is gone already must not take its session away from the connection that replaced it.
   if (socket.conn.readyState !== 'open') throw new Rejection('server/unavailable');
   const pid = wish ? freshPrivateId() : privateIdOf(socket);
   const { position, party: own } = await realm.transport.connect({
     socketId: socket.id,
-    userId: identity.userId,
+    userId,
     characterId,
     device,
     rooms: roomsOf(expected),
     zone: expected.character?.zone.id ?? null,
-    tokenExpiresAtMs: identity.expiresAtMs,
+    tokenExpiresAtMs: expiresAtMs,
     connectedAtMs,
     pid,
     resume: wish,
   });
-  const player = await settle(realm, socket.id, expected, query, identity);
+  const player = await settle(realm, socket.id, expected, identity);
   const party = own && { id: own.id, leaderId: own.leaderId, members: own.members };
   if (own?.missed) void realm.parties.settle(own.id);
   const arrival = await arrivalOf(realm, socket, { player, party: own?.id ?? null }, wish && pid);
   const reload = malformed ? 'not-recoverable' : arrival.reload;
-  const { userId, expiresAtMs: tokenExpiresAtMs } = identity;
-  const session = createSession({ connectedAtMs, position, party, ...arrival, reload, socket, userId, characterId, player, tokenExpiresAtMs });
+  const session = createSession({ connectedAtMs, position, party, ...arrival, reload, socket, userId, characterId, player });
   if (malformed) realm.transport.resumeMalformed();
   arrivals.set(socket.id, session);
 }
@@ -88,40 +89,41 @@ async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, { player, 
   return { rooms, reload: resume ? resume.reason : null };
 }
 
-const queryOf = ({ userId, characterId }: Identity) => ({ userId, ...(characterId === undefined ? {} : { characterId }) });
+/**
+ * The player as the database has it now, by what Redis says of changes; one that may not be here throws. Costs no query while nothing
+ * has changed since the last one.
+ */
+async function admitted(realm: RealmContext, identity: Identity): Promise<Player> {
+  const { userId, characterId } = identity;
+  const change = await realm.changes.of(userId);
+  if (identity.issuedAtMs < change.tokensValidFromMs) throw new Rejection('auth/revoked');
+  const query = { realm: realm.realm, userId, ...(characterId === undefined ? {} : { characterId }) };
+  return permitted(await realm.gateway.players.get(query, change.mark), identity);
+}
 
-/** Throws unless the token's user exists, owns the token's character, and is not banned. */
-function permitted(player: Player | null, { characterId }: Identity): Player {
+/** Throws unless the token's user exists, owns the token's character, and is neither banned nor logged out since the token was issued. */
+function permitted(player: Player | null, { characterId, issuedAtMs }: Identity): Player {
   if (!player) throw new Rejection('auth/invalid');
+  if (isInForce(player.ban)) throw new Rejection('auth/banned');
+  if (issuedAtMs < (player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
   if (characterId !== undefined && player.character?.characterId !== characterId) throw new Rejection('auth/invalid');
-  if (player.ban && (player.ban.untilMs === null || player.ban.untilMs > Date.now())) throw new Rejection('auth/banned');
   return player;
 }
 
 /**
- * Reads the player once more, as of after the position from which this session is complete, until all rooms of the answer
- * are registered: a fight that began meanwhile would else be missed, or its first events.
+ * Looks at the player once more, as of after the position from which this session is complete, until all rooms of the answer
+ * are registered: a fight that began meanwhile would else be missed, or its first events; and a ban or a logout too.
  */
-async function settle(realm: RealmContext, socketId: string, expected: Player, query: ReturnType<typeof queryOf>, identity: Identity): Promise<Player> {
+async function settle(realm: RealmContext, socketId: string, expected: Player, identity: Identity): Promise<Player> {
   const registered = new Set(roomsOf(expected));
   for (let round = 0; round < settleRoundsMax; round++) {
-    const player = permitted(await latest(realm, expected, query), identity);
+    const player = await admitted(realm, identity);
     const missing = roomsOf(player).filter((room) => !registered.has(room));
     if (missing.length === 0) return player;
     await realm.transport.widen(socketId, missing);
     for (const room of missing) registered.add(room);
   }
   throw new Rejection('server/unavailable');
-}
-
-/** Without Postgres the earlier answer has to do: a reconnecting player is not locked out by its outage. */
-async function latest(realm: RealmContext, expected: Player, query: ReturnType<typeof queryOf>): Promise<Player | null> {
-  try {
-    return await realm.gateway.players.refresh(query);
-  } catch (err) {
-    realm.gateway.logger.warn({ err, userId: expected.userId }, 'the player could not be read again');
-    return expected;
-  }
 }
 
 function turnAway(realm: RealmContext, socket: SocketWithAuth, rejection: Rejection, next: Next): void {

@@ -3,8 +3,10 @@ import type { Call, RealmContext } from '../context.ts';
 import { acknowledge, type Answer, refuse, type Reply } from './acknowledge.ts';
 import type { EventRow } from './event-row.ts';
 import type { EventTable } from './events.ts';
+import { limitHere, limitInCluster } from './limit-event.ts';
 import { rejectionOf } from './rejection-of.ts';
 import type { Session, SocketWithAuth } from './session.ts';
+import { withoutPayload } from './without-payload.ts';
 
 /** A handler that takes longer is answered for: the client may send the same command again. */
 const handlerTimeoutMs = 5_000;
@@ -40,7 +42,7 @@ function receive(realm: RealmContext, session: Session, table: EventTable, event
   if (!row) throw new Rejection('event/unknown');
   const call: Call = { realm, session, event, receivedAtMs: performance.now() };
   const payload = parse(event, args);
-  limit(call, row, payload);
+  limitHere(call, row.limit, payload);
   if (row.order === 'at-once') {
     void run(call, row, payload, reply);
   } else if (!session.turns.take(() => run(call, row, payload, reply))) {
@@ -53,16 +55,6 @@ function parse(event: ClientEventName, args: readonly unknown[]): Payload {
   return parseClientPayload(event, args[0]);
 }
 
-/** The steady rate and its burst; where surplus is coalesced, only what is above the strike rate is refused. */
-function limit({ realm, session }: Call, { limit: rate }: Row, payload: Payload): void {
-  const { buckets } = realm.gateway;
-  const name = rate.scope === 'channel' && 'channel' in payload ? `${rate.bucket} ${payload.channel.kind} ${payload.channel.id}` : rate.bucket;
-  const strike = rate.strikePerSecond;
-  const bounds = strike === undefined ? rate : { ratePerSecond: strike, burst: strike };
-  const retryAfterMs = buckets.take(session.userId, name, bounds, Date.now());
-  if (retryAfterMs > 0) throw new Rejection('rate/limited', { retryAfterMs });
-}
-
 async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promise<void> {
   const { calls, gateway } = call.realm;
   calls.count += 1;
@@ -72,7 +64,7 @@ async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promis
     acknowledge(reply, data, gateway.metrics);
     gateway.metrics.eventSeconds.observe({ event: call.event, outcome: 'accepted' }, (performance.now() - call.receivedAtMs) / 1000);
   } catch (error) {
-    const outcome = answerError(call.realm, reply, error);
+    const outcome = answerError(call.realm, reply, error, payload);
     gateway.metrics.eventSeconds.observe({ event: call.event, outcome }, (performance.now() - call.receivedAtMs) / 1000);
   } finally {
     calls.count -= 1;
@@ -81,6 +73,7 @@ async function run(call: Call, row: Row, payload: Payload, reply: Reply): Promis
 }
 
 async function answerOf(call: Call, row: Row, payload: Payload): Promise<unknown> {
+  await limitInCluster(call, row.limit);
   await row.may(call, payload);
   return row.handle(call, payload);
 }
@@ -95,13 +88,13 @@ async function withinTime(work: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Never throws: what cannot be answered is logged. */
-function answerError(realm: RealmContext, reply: Reply, error: unknown): 'refused' | 'failed' {
+/** Never throws: what cannot be answered is logged, without what people wrote. */
+function answerError(realm: RealmContext, reply: Reply, error: unknown, payload?: Payload): 'refused' | 'failed' {
   const { metrics } = realm.gateway;
   const rejection = rejectionOf(error);
   const failed = rejection.code === 'server/internal';
   const event = isClientEventName(reply.event) ? reply.event : 'other';
-  if (failed) metrics.report('event-failed', { client_event: event }, { err: error, userId: realm.sessions.get(reply.socket.id)?.userId });
+  if (failed) metrics.report('event-failed', { client_event: event }, { err: withoutPayload(error, payload), userId: realm.sessions.get(reply.socket.id)?.userId });
   else metrics.report('event-refused', { client_event: event, code: rejection.code });
   try {
     refuse(reply, rejection.toRefusal());

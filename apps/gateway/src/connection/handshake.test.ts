@@ -24,9 +24,20 @@ describe('a handshake', () => {
   });
 
   it('gives the first of several tokens in the query, and none from another scheme', () => {
-    expect(tokenIn(handshake({ query: { token: ['a', 'b'] } }))).toBe('a');
-    expect(tokenIn(handshake({ headers: { authorization: 'bearer abc' } }))).toBe('abc');
-    expect(tokenIn(handshake({ headers: { authorization: 'Basic abc' } }))).toBeUndefined();
+    expect(tokenIn(handshake({ query: { token: ['a', 'b'] } }), { inQuery: true })).toBe('a');
+    expect(tokenIn(handshake({ headers: { authorization: 'bearer abc' } }), { inQuery: true })).toBe('abc');
+    expect(tokenIn(handshake({ headers: { authorization: 'Basic abc' } }), { inQuery: true })).toBeUndefined();
+  });
+
+  it.each([
+    [true, { auth: { token: 'a' }, query: { token: 'q' }, headers: { authorization: 'Bearer b' } }, 'a'],
+    [true, { auth: { token: '' }, query: { token: 'q' }, headers: { authorization: 'Bearer b' } }, 'q'],
+    [true, { query: { token: '' }, headers: { authorization: 'Bearer b' } }, 'b'],
+    [false, { auth: { token: 'a' }, query: { token: 'q' } }, 'a'],
+    [false, { query: { token: 'q' }, headers: { authorization: 'Bearer b' } }, 'b'],
+    [false, { query: { token: 'q' } }, undefined],
+  ])('[CON3] with the query read: %s, takes of %j the token %s', (inQuery, parts, expected) => {
+    expect(tokenIn(handshake(parts), { inQuery })).toBe(expected);
   });
 
   it('is emptied of everything secret, without touching the objects of the connection', () => {

@@ -2,10 +2,13 @@ import type { SocketWithAuth } from './session.ts';
 
 type Handshake = SocketWithAuth['handshake'];
 
-/** The token of a connection: from `auth.token`, else the query parameter `token`, else `Authorization: Bearer`. */
-export function tokenIn({ auth, query, headers }: Handshake): unknown {
+/**
+ * The token of a connection: from `auth.token`, else the query parameter `token` where it is read at all, else `Authorization: Bearer`.
+ * Addresses end up in the logs of whatever stands in between, so an installation whose clients need no query takes none from there.
+ */
+export function tokenIn({ auth, query, headers }: Handshake, { inQuery }: { readonly inQuery: boolean }): unknown {
   if (isGiven(auth['token'])) return auth['token'];
-  if (isGiven(query['token'])) return Array.isArray(query['token']) ? query['token'][0] : query['token'];
+  if (inQuery && isGiven(query['token'])) return Array.isArray(query['token']) ? query['token'][0] : query['token'];
   return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
 }
 

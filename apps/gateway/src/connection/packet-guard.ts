@@ -42,6 +42,12 @@ export function createGuardedParser(options: PacketGuardOptions): typeof parser 
   return { ...parser, Decoder };
 }
 
+/** Why the connection of a Socket.IO client was cut; null when it was not. */
+export function cutOf(client: object): Cut | null {
+  const { decoder } = client as { decoder?: unknown };
+  return decoder instanceof GuardedDecoder ? decoder.cut : null;
+}
+
 /** One for each connection. */
 class GuardedDecoder extends parser.Decoder {
   readonly #connected = new Set<string>();
@@ -50,6 +56,8 @@ class GuardedDecoder extends parser.Decoder {
   #tokens: number;
   #refilledAtMs: number;
   #cut: Error | null = null;
+  /** Why the connection was cut, if it was. */
+  cut: Cut | null = null;
   /** The next binary frame belongs to a packet that was passed on without it. */
   #dropsNext = false;
   #overdue: NodeJS.Timeout | undefined;
@@ -128,6 +136,7 @@ class GuardedDecoder extends parser.Decoder {
 
   #note(reason: Cut): Error {
     clearTimeout(this.#overdue);
+    this.cut = reason;
     this.#cut = new Error(reason);
     this.#options.onCut(reason);
     return this.#cut;

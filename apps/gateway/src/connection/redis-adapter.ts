@@ -52,6 +52,8 @@ export interface RealmAdapterOptions {
   at: (position: string, change: () => void) => void;
   /** The entry has been dealt with. */
   onMet: (id: string) => void;
+  /** What the database says about the users of these rooms has changed. */
+  onReread: (rooms: readonly string[]) => void;
   onHandlerError: (error: unknown, id: string | undefined) => void;
   onEmitFailed: (error: unknown, cause: 'unavailable' | 'payload') => void;
   /** A volatile broadcast: state of the moment, over Pub/Sub. */
@@ -156,6 +158,10 @@ function receiveEntries(adapter: StreamsAdapter, nsp: Namespace, options: RealmA
       for (const socketId of message.data.opts.rooms) nsp.sockets.get(socketId)?.conn.close();
       return;
     }
+    if (isReread(message)) {
+      options.onReread(message.data.opts.rooms);
+      return;
+    }
     options.at(offset, () => { receive(message, offset); });
     if (isJoin(message)) options.onEntered(message.data.rooms);
   };
@@ -246,6 +252,11 @@ function isRequest(type: MessageType): boolean {
 
 function isJoin(message: ClusterMessage): message is ClusterMessage & { data: { rooms: string[] } } {
   return message.type === MessageType.SOCKETS_JOIN;
+}
+
+/** Asks to read players anew. */
+function isReread(message: ClusterMessage): message is ClusterMessage & { data: { opts: { rooms: string[] } } } {
+  return message.type === MessageType.SOCKETS_LEAVE && (message as { data: { reread?: unknown } }).data.reread === true;
 }
 
 /** Ends a transport without telling its client to stay away. */

@@ -10,6 +10,15 @@ export function rejectionOf(error: unknown): Rejection {
   return isRedisAway(error) ? new Rejection('server/unavailable', { cause: error }) : toRejection(error);
 }
 
+/** The same for work under way: whatever it throws becomes a Rejection. */
+export async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw rejectionOf(error);
+  }
+}
+
 function isRedisAway(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof Rejection) return false;
   return awayMessages.some((message) => error.message.startsWith(message)) || awayReplies.test(error.message);

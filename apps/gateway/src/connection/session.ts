@@ -1,12 +1,18 @@
-import type { CharacterId, ClientToServerEvents, Party, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { Role } from '@skirmish/auth';
+import type { CharacterId, CharacterStatus, ClientToServerEvents, Party, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
 import { Turns } from './turns.ts';
 
-/** What other gateways see of a socket when they ask for it: as little as identifies the player, and nothing secret. */
+/** Who a socket speaks for, from its token; other gateways see it when they ask for the socket, so it holds nothing secret. */
 export interface SocketData {
-  userId: UserId;
-  characterId: CharacterId | null;
+  readonly userId: UserId;
+  readonly characterId: CharacterId | null;
+  readonly roles: readonly Role[];
+  /** End of the token, epoch milliseconds; a refresh moves it. */
+  expiresAtMs: number;
+  /** What the client calls itself, at most 64 characters. */
+  readonly device: string;
 }
 
 type NoEvents = Record<string, never>;
@@ -39,10 +45,11 @@ export interface Session {
   /** Calls that have not been answered. */
   readonly calls: { count: number };
   player: Player;
-  tokenExpiresAtMs: number;
+  /** Of its character, as long as this session controls it. */
+  status: CharacterStatus;
 }
 
 /** Makes the session of a socket that passed authentication. */
-export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls'>): Session {
-  return { ...parts, socketId: parts.socket.id, turns: new Turns(), calls: { count: 0 } };
+export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls' | 'status'>): Session {
+  return { ...parts, socketId: parts.socket.id, status: 'online', turns: new Turns(), calls: { count: 0 } };
 }

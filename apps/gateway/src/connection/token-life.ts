@@ -49,7 +49,7 @@ export class TokenLife {
   /** After a connect and after each refresh. */
   follow(session: Session): void {
     this.#warned.delete(session);
-    this.#wheel.schedule(session, session.tokenExpiresAtMs - this.#options.warnMs);
+    this.#wheel.schedule(session, session.socket.data.expiresAtMs - this.#options.warnMs);
   }
 
   forget(session: Session): void {
@@ -65,8 +65,8 @@ export class TokenLife {
 
   #warn(session: Session): void {
     this.#warned.add(session);
-    emitDirect(session.socket, 'session:expiring', { expiresAtMs: session.tokenExpiresAtMs });
-    this.#wheel.schedule(session, session.tokenExpiresAtMs + this.#options.graceMs);
+    emitDirect(session.socket, 'session:expiring', { expiresAtMs: session.socket.data.expiresAtMs });
+    this.#wheel.schedule(session, session.socket.data.expiresAtMs + this.#options.graceMs);
   }
 
   #end({ socket, userId, socketId }: Session): void {

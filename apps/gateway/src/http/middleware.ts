@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '@skirmish/observability';
 import { Rejection } from '@skirmish/protocol';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
+import { withoutPayload } from '../connection/without-payload.ts';
 import { refuse } from './envelope.ts';
 import { httpRejectionOf } from './http-rejection.ts';
 
@@ -21,7 +22,7 @@ export const notFound: RequestHandler = (_request, response) => {
   refuse(response, new Rejection('http/not-found'));
 };
 
-/** The last handler: whatever was thrown becomes an answer in the envelope, and our own mistakes a log line. */
+/** The last handler: whatever was thrown becomes an answer in the envelope, and our own mistakes a log line without what was sent. */
 export function createErrorHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -30,7 +31,7 @@ export function createErrorHandler(logger: Logger): ErrorRequestHandler {
     }
     const rejection = httpRejectionOf(error);
     if (rejection.code === 'server/internal') {
-      logger.error({ err: error, requestId: response.locals['requestId'] as unknown, req: request }, 'a request failed');
+      logger.error({ err: withoutPayload(error, request.body), requestId: response.locals['requestId'] as unknown, req: request }, 'a request failed');
     }
     refuse(response, rejection);
   };

@@ -1,13 +1,15 @@
 import { writeAudit } from '@skirmish/database';
-import { RealtimeService, type ServiceAction, type ServiceRole } from '@skirmish/emitter';
+import { RealtimeService, type ServiceRole } from '@skirmish/emitter';
 import { Rejection, type RealmId, type UserId } from '@skirmish/protocol';
 import { json, type Request, type RequestHandler, type Response, Router } from 'express';
 import type { GatewayContext, RealmContext } from '../context.ts';
-import { rejectionOf } from '../connection/rejection-of.ts';
+import { refusing } from '../connection/rejection-of.ts';
+import { Guilds } from '../guild/guilds.ts';
+import { Sanctions } from '../moderation/sanctions.ts';
 import { answer } from './envelope.ts';
 import { httpRejectionOf } from './http-rejection.ts';
 import { parseInput } from './parse-input.ts';
-import type { ServiceRoute } from './service-route.ts';
+import type { ServiceCall, ServiceRoute } from './service-route.ts';
 import { serviceRoutes } from './service-routes.ts';
 
 /** Calls of one service to one gateway; `RATE_LIMIT_SCALE` multiplies it. */
@@ -60,15 +62,31 @@ async function serve(gateway: GatewayContext, realms: readonly RealmContext[], r
   const params: object = parseInput(route.params, request.params);
   const query: object = parseInput(route.query, request.query);
   const body: object | null = route.body && parseInput(route.body, request.body);
-  const { mailbox, database } = gateway;
-  const { realm, transport, bus } = realmOf(realms, caller, query, body);
-  const audit = async ({ action, target, details: more }: ServiceAction): Promise<void> => {
-    const line = { actor: caller.id, action, target, requestId: String(response.locals['requestId']), details: { realm, ...more } };
-    // What left no trace shall not happen: while Postgres is away, calls that change something are refused.
-    await writeAudit(database, line).catch((error: unknown) => { throw rejectionOf(error); });
+  const realm = realmOf(realms, caller, query, body);
+  const log = auditLog(gateway, caller, response);
+  const { transport, bus } = realm;
+  const realtime = new RealtimeService(transport.emitter, bus, {
+    role: caller.role,
+    scope: caller.id,
+    mailbox: gateway.mailbox,
+    audit: ({ action, target, details: more }) => log(action, target, { realm: realm.realm, ...more }),
+  });
+  const call: ServiceCall = {
+    realtime,
+    sanctions: new Sanctions(gateway, realms),
+    guilds: new Guilds(gateway, realms),
+    by: caller.id,
+    audit: async (action, target, more = {}) => {
+      if (caller.realm !== undefined && realms.length > 1) throw new Rejection('auth/wrong-realm');
+      await log(action, target, more);
+    },
   };
-  const realtime = new RealtimeService(transport.emitter, bus, { role: caller.role, scope: caller.id, mailbox, audit });
-  return route.handle(realtime, { params, query, body } as never);
+  return route.handle(call, { params, query, body } as never);
+}
+
+/** What left no trace shall not happen: while Postgres is away, calls that change something are refused. */
+function auditLog({ database }: GatewayContext, caller: Caller, { locals }: Response): (action: string, target: string, details: Readonly<Record<string, unknown>>) => Promise<void> {
+  return (action, target, more) => refusing(writeAudit(database, { actor: caller.id, action, target, requestId: String(locals['requestId']), details: more }));
 }
 
 /** The realm that the call names in its query, or in its body, else the one of the token, else the first. */

@@ -1,6 +1,8 @@
 import type { Emitted, RealtimeService } from '@skirmish/emitter';
 import { Rejection } from '@skirmish/protocol';
 import * as v from 'valibot';
+import { guildRoutes } from './guild-routes.ts';
+import { sanctionRoutes } from './sanction-routes.ts';
 import { serviceRoute, type ServiceRoute } from './service-route.ts';
 import {
   disconnectAnswer, disconnectBody, emitAnswer, emitBody, inRealm, membersAnswer, membersQuery, nothingOf, ofRoom, ofUser, ofZone, onlineAnswer,
@@ -22,7 +24,7 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: emitAnswer,
     status: 202,
     refusals: ['event/unknown'],
-    handle: (realtime, { body }) => emit(realtime, body),
+    handle: ({ realtime }, { body }) => emit(realtime, body),
   }),
   serviceRoute({
     method: 'get',
@@ -35,7 +37,7 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: socketsAnswer,
     status: 200,
     refusals: [],
-    handle: async (realtime, { params }) => ({ sockets: await realtime.getUserSockets(params.id) }),
+    handle: async ({ realtime }, { params }) => ({ sockets: await realtime.getUserSockets(params.id) }),
   }),
   serviceRoute({
     method: 'get',
@@ -48,7 +50,7 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: onlineAnswer,
     status: 200,
     refusals: [],
-    handle: async (realtime, { params }) => ({ online: await realtime.isUserOnline(params.id) }),
+    handle: async ({ realtime }, { params }) => ({ online: await realtime.isUserOnline(params.id) }),
   }),
   serviceRoute({
     method: 'post',
@@ -61,7 +63,7 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: disconnectAnswer,
     status: 202,
     refusals: [],
-    handle: (realtime, { params, body }) => realtime.disconnectUser(params.id, body.reason),
+    handle: ({ realtime }, { params, body }) => realtime.disconnectUser(params.id, body.reason),
   }),
   serviceRoute({
     method: 'get',
@@ -74,7 +76,7 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: populationAnswer,
     status: 200,
     refusals: [],
-    handle: async (realtime, { params }) => ({ population: await realtime.getZonePopulation(params.id) }),
+    handle: async ({ realtime }, { params }) => ({ population: await realtime.getZonePopulation(params.id) }),
   }),
   serviceRoute({
     method: 'get',
@@ -87,11 +89,13 @@ export const serviceRoutes: readonly ServiceRoute[] = [
     answer: membersAnswer,
     status: 200,
     refusals: ['room/not-found'],
-    handle: async (realtime, { params, query }) => {
+    handle: async ({ realtime }, { params, query }) => {
       const { members, cursor } = await realtime.getRoomMembers(params.room, query.cursor ?? null);
       return { members: [...members], cursor };
     },
   }),
+  ...sanctionRoutes,
+  ...guildRoutes,
 ];
 
 function emit(realtime: RealtimeService, { to, event, payload, ...more }: v.InferOutput<typeof emitBody>): Promise<Emitted> {

@@ -50,8 +50,11 @@ export const emitAnswer = v.strictObject({
   dropped: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
 
+/** A line for people: well-formed text that Postgres takes. */
+export const sentence = (lengthMax: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(lengthMax), v.check((text) => text.isWellFormed() && !text.includes('\u0000')));
+
 export const disconnectBody = v.strictObject({ reason: v.pipe(v.string(), v.minLength(1), v.maxLength(reasonLengthMax)), ...inRealm });
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const disconnectAnswer = v.strictObject({ id: v.string(), sessions: count });
 
 export const socketsAnswer = v.strictObject({

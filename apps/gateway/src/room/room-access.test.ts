@@ -3,7 +3,7 @@ import { type PartyId, roomOf, type UserId } from '@skirmish/protocol';
 import { expect, it } from 'vitest';
 import { mayBeIn, roomsOf, standingIn } from './room-access.ts';
 
-const player: Player = { userId: 'p1' as UserId, name: 'Player 1', roles: [], ban: null, mute: null, character: null, guild: null, combats: [], mail: [] };
+const player: Player = { userId: 'p1' as UserId, name: 'Player 1', roles: [], ban: null, mute: null, tokensValidFromMs: null, character: null, guild: null, combats: [], mail: [] };
 const [own, other] = ['pt_own', 'pt_other'] as PartyId[] as [PartyId, PartyId];
 
 it('[PTY4] the own party is the only one that a player belongs in', () => {

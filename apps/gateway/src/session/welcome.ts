@@ -14,7 +14,7 @@ export function welcome(realm: RealmContext, session: Session): void {
     realm: realm.realm,
     recovered,
     serverTimeMs: Date.now(),
-    tokenExpiresAtMs: session.tokenExpiresAtMs,
+    tokenExpiresAtMs: socket.data.expiresAtMs,
     rooms: [...session.rooms],
     zone: zoneOf(realm, session),
     party: session.party,

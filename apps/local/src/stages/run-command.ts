@@ -2,15 +2,17 @@ import { readFlags, type Flag } from '../flags.ts';
 import { explain } from '../trouble.ts';
 import { runStages, type Stage } from './stage.ts';
 
+type Values<F extends Record<string, Flag>> = ReturnType<typeof readFlags<F>>;
+
 /** A command made of stages: reads its flags, runs its stages until it is told to stop, and sets the exit code (2 for unknown flags). */
-export async function runCommand<F extends Record<string, Flag>>(
-  command: string,
-  flags: F,
-  stagesOf: (values: ReturnType<typeof readFlags<F>>) => readonly Stage[],
-): Promise<void> {
+export async function runCommand<F extends Record<string, Flag>>(command: string, flags: F, stagesOf: (values: Values<F>) => readonly Stage[]): Promise<void> {
+  await asCommand(command, flags, (values, stop) => runStages(stagesOf(values), { stop }));
+}
+
+/** A command: reads its flags, does its work until it is told to stop, and sets the exit code that comes of it (2 for unknown flags). */
+export async function asCommand<F extends Record<string, Flag>>(command: string, flags: F, work: (values: Values<F>, stop: AbortSignal) => Promise<number>): Promise<void> {
   try {
-    const stages = stagesOf(readFlags(command, flags, process.argv.slice(2)));
-    process.exitCode = await runStages(stages, { stop: stopSignal() });
+    process.exitCode = await work(readFlags(command, flags, process.argv.slice(2)), stopSignal());
   } catch (error) {
     process.exitCode = explain(error);
   }

@@ -1,0 +1,179 @@
+import { type GuildId, roomOf } from '@skirmish/protocol';
+import { eventually } from '@skirmish/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Client, join, tokenFor } from './_gateway.ts';
+import { startRoomsBench, type RoomsBench } from './_rooms.ts';
+import { callService } from './_service-caller.ts';
+
+let bench: RoomsBench;
+let service: string;
+beforeAll(async () => {
+  bench = await startRoomsBench();
+  service = await tokenFor('backend', { roles: ['service'] });
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+const gatewayAt = (index: number) => bench.gateways[index]!;
+const call = (method: 'PUT' | 'DELETE', path: string, body?: object, index = 0) => callService(gatewayAt(index), method, `/v1/guilds/${path}`, { token: service, ...(body === undefined ? {} : { body }) });
+const put = (guild: string, userId: string, index = 0) => call('PUT', `${guild}/members/${userId}`, { rank: 'member' }, index);
+const remove = (guild: string, userId: string) => call('DELETE', `${guild}/members/${userId}`);
+const found = async (...guilds: string[]): Promise<void> => {
+  for (const guild of guilds) expect((await call('PUT', guild, { name: guild })).status).toBe(200);
+};
+const room = (guild: string) => roomOf.guild(guild as GuildId);
+const emit = (guild: string, n: number) => bench.served(0).transport.emitter.emit({ rooms: [room(guild)] }, 'app:guild', { guild, n });
+const heardBy = (client: Client): string[] => client.payloads<{ guild: string; n: number }>('app:guild' as never).map(({ guild, n }) => `${guild} ${n}`);
+/** What was emitted before this has been delivered wherever it is going to be. */
+async function settled(...clients: Client[]): Promise<void> {
+  await bench.served(0).transport.emitter.emit({ rooms: [roomOf.realm] }, 'app:settled', { at: Date.now() });
+  const before = clients.map((client) => client.payloads('app:settled' as never).length);
+  await eventually(() => clients.every((client, i) => client.payloads('app:settled' as never).length >= Math.max(before[i] ?? 0, 1)));
+}
+
+describe('a guild that takes a user in', () => {
+  it('is heard by the user on every gateway from the answer on, and by nobody else', async () => {
+    await found('g1');
+    const own = [await join(gatewayAt(0), 'p1'), await join(gatewayAt(1), 'p1'), await join(gatewayAt(2), 'p1')];
+    const others = [await join(gatewayAt(0), 'p3'), await join(gatewayAt(1), 'p2'), await join(gatewayAt(2), 'p4')];
+    await emit('g1', 0);
+    expect((await put('g1', 'p1')).body).toEqual({ ok: true, data: { from: 'red' } });
+    for (let n = 1; n <= 5; n += 1) await emit('g1', n);
+    await emit('red', 1);
+    await settled(...own, ...others);
+    const expected = [1, 2, 3, 4, 5].map((n) => `g1 ${n}`);
+    for (const client of own) await eventually(() => expect(heardBy(client)).toEqual(expected));
+    expect(others.map(heardBy)).toEqual([['red 1'], [], []]);
+    for (const client of [...own, ...others]) client[Symbol.dispose]();
+  });
+
+  it('loses no event between the change and its answer, under traffic', async () => {
+    await found('g2');
+    using client = await join(gatewayAt(2), 'p5');
+    const sent: number[] = [];
+    let answered = Infinity;
+    const change = put('g2', 'p5', 1).then(() => { answered = sent.length; });
+    for (let n = 0; n < 400 || answered === Infinity || n < answered + 20; n += 1) {
+      sent.push(n);
+      await emit('g2', n);
+    }
+    await change;
+    await eventually(() => heardBy(client).at(-1) === `g2 ${sent.at(-1)}`);
+    const numbers = heardBy(client).map((line) => Number(line.split(' ')[1]));
+    // One unbroken series up to the last one, which begins before the answer was there.
+    expect(numbers).toEqual(sent.slice(sent.length - numbers.length));
+    expect(numbers[0]).toBeLessThanOrEqual(answered);
+  });
+
+  it('is in the next welcome on any gateway, also of a reading that is cached there', async () => {
+    await found('g3');
+    for (const index of [0, 1, 2]) await join(gatewayAt(index), 'p6').then((client) => { client[Symbol.dispose](); });
+    await put('g3', 'p6');
+    for (const index of [0, 1, 2]) {
+      using client = await join(gatewayAt(index), 'p6');
+      expect(client.payloads('session:welcome')[0]).toMatchObject({ guild: { id: 'g3' }, rooms: expect.arrayContaining([room('g3')]) });
+    }
+  });
+
+  it('is there for whoever connects between the emission and the end of the change', async () => {
+    await found('g10');
+    for (const index of [0, 1, 2]) await join(gatewayAt(index), 'p14').then((client) => { client[Symbol.dispose](); });
+    const { emitter } = bench.served(0).transport;
+    const original = emitter.join;
+    const welcomes: unknown[] = [];
+    (emitter as { join: unknown }).join = async (...args: Parameters<typeof original>) => {
+      const done = await original(...args);
+      (emitter as { join: unknown }).join = original;
+      using client = await join(gatewayAt(2), 'p14');
+      welcomes.push(client.payloads('session:welcome')[0]);
+      return done;
+    };
+    await put('g10', 'p14');
+    expect(welcomes).toMatchObject([{ guild: { id: 'g10' }, rooms: expect.arrayContaining([room('g10')]) }]);
+  });
+
+  it('of two guilds at the same time leaves the user in one, as the database says', async () => {
+    await found('g4', 'g5');
+    using client = await join(gatewayAt(1), 'p7');
+    for (let round = 0; round < 5; round += 1) await Promise.all([put('g4', 'p7', 0), put('g5', 'p7', 2)]);
+    await eventually(() => expect(bench.session(1, 'p7').player.guild).not.toBeNull());
+    using fresh = await join(gatewayAt(2), 'p7');
+    const { id } = (fresh.payloads<{ guild: { id: string } }>('session:welcome')[0]!).guild;
+    await eventually(() => expect(bench.session(1, 'p7').player.guild?.id).toBe(id));
+    const rooms = () => [...bench.session(1, 'p7').socket.rooms].filter((name) => name.startsWith('guild:'));
+    await put(id, 'p7');
+    await eventually(() => expect(rooms()).toEqual([room(id)]));
+    expect(client.socket.connected).toBe(true);
+  });
+});
+
+describe('a guild that a user leaves', () => {
+  it('is not heard any more on any gateway, from the answer on', async () => {
+    await found('g6');
+    await put('g6', 'p8');
+    const own = [await join(gatewayAt(0), 'p8'), await join(gatewayAt(1), 'p8')];
+    await emit('g6', 1);
+    expect((await remove('g6', 'p8')).status).toBe(200);
+    await emit('g6', 2);
+    await settled(...own);
+    for (const client of own) expect(heardBy(client)).toEqual(['g6 1']);
+    expect((await remove('g6', 'p8')).body).toMatchObject({ error: { code: 'user/not-found' } });
+    for (const client of own) client[Symbol.dispose]();
+  });
+
+  it('while the user was away brings nothing of the guild at the resume, not even what was said before', async () => {
+    await found('g7');
+    await put('g7', 'p9');
+    using client = await join(gatewayAt(1), 'p9', { reconnection: true, reconnectionDelay: 300, reconnectionDelayMax: 300, randomizationFactor: 0 });
+    await emit('g7', 0);
+    await eventually(() => heardBy(client).length === 1);
+    client.socket.io.engine.close();
+    await eventually(() => bench.served(1).sessions.of('p9' as never).length === 0);
+    await emit('g7', 1);
+    await remove('g7', 'p9');
+    await emit('g7', 2);
+    await eventually(() => client.payloads('session:welcome').length === 2);
+    expect(client.socket.recovered).toBe(true);
+    await settled(client);
+    expect(heardBy(client)).toEqual(['g7 0']);
+    expect(client.payloads('session:welcome')[1]).toMatchObject({ guild: null, rooms: expect.not.arrayContaining([room('g7')]) });
+  });
+
+  it('with all others, because it ends, is over for everybody', async () => {
+    await found('g8');
+    const users = ['p10', 'p11', 'p12'];
+    for (const user of users) await put('g8', user);
+    const clients = await Promise.all(users.map((user, index) => join(gatewayAt(index), user)));
+    expect((await call('DELETE', 'g8')).body).toEqual({ ok: true, data: { members: 3 } });
+    await emit('g8', 1);
+    await settled(...clients);
+    expect(clients.map(heardBy)).toEqual([[], [], []]);
+    for (const [index, user] of users.entries()) await eventually(() => expect(bench.session(index, user).player.guild).toBeNull());
+    expect((await call('DELETE', 'g8')).body).toMatchObject({ error: { code: 'guild/not-found' } });
+    expect((await put('g8', 'p10')).body).toMatchObject({ error: { code: 'guild/not-found' } });
+    for (const client of clients) client[Symbol.dispose]();
+  });
+});
+
+describe('a change that died after its commit', () => {
+  it('is made true by whoever repeats it', async () => {
+    await found('g9');
+    using client = await join(gatewayAt(1), 'p13');
+    const { emitter } = bench.served(0).transport;
+    const died = emitter.join;
+    (emitter as { join: unknown }).join = () => Promise.reject(new Error('Connection is closed.'));
+    expect((await put('g9', 'p13')).body).toMatchObject({ error: { code: 'server/unavailable' } });
+    (emitter as { join: unknown }).join = died;
+    expect((await put('g9', 'p13')).status).toBe(200);
+    await emit('g9', 1);
+    await eventually(() => expect(heardBy(client)).toEqual(['g9 1']));
+  });
+});
+
+describe('requests for guilds', () => {
+  it('are refused when they make no sense', async () => {
+    for (const [method, path, body] of [
+      ['PUT', 'a b', { name: 'x' }], ['PUT', 'x'.repeat(65), { name: 'x' }], ['PUT', 'g1', { name: '' }], ['PUT', 'g1', { name: 'a\u0000' }], ['PUT', 'g1', {}],
+      ['PUT', 'g1/members/p1', { rank: 'a b' }], ['PUT', `g1/members/${'x'.repeat(200)}`, { rank: 'a' }], ['PUT', 'g1?realm=x', { name: 'x' }],
+    ] as const) expect(await call(method, path, body)).toMatchObject({ status: 400, body: { error: { code: 'payload/invalid' } } });
+  });
+});
