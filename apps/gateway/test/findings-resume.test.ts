@@ -100,6 +100,7 @@ describe('findings of the recovery', () => {
       const session = await away('p5');
       await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
       await database.db.insertInto('sanctions').values({ user_id: 'p5', kind: 'ban', reason: 'test', created_by: 'test' }).execute();
+      await gateway.gateway.realms[0]!.changes.mark(['p5' as UserId], { binding: true });
       using raw = await ask(session, await tokenFor('p5'));
       expect(await raw.hears('44/realm/')).toContain('auth/banned');
       await timePasses(100, 'anything that comes late');
@@ -111,6 +112,7 @@ describe('findings of the recovery', () => {
       const session = await away('p7');
       await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
       await database.db.deleteFrom('guild_members').where('user_id', '=', 'p7').execute();
+      await gateway.gateway.realms[0]!.changes.mark(['p7' as UserId], { binding: true });
       using raw = await ask(session, await tokenFor('p7'));
       await raw.hears('app:missed');
       await emitter.emit({ rooms: [red] }, 'app:guild', { live: true });
