@@ -84,7 +84,7 @@ await using gateway = await startProcess({
   env: {
     NODE_ENV: 'development', LOG_LEVEL: 'error', REALMS: realm, EPOCH_GRACE_MS: '200', SOCKET_HOST: '127.0.0.1', SOCKET_PORT: '0', INTERNAL_HOST: '127.0.0.1',
     INTERNAL_PORT: '0', REDIS_URL: redisServer.url, QUEUE_REDIS_URL: redisServer.url, DATABASE_URL: databaseUrl, JWT_SECRET: secret, DATABASE_POOL_MAX: '10',
-    HANDSHAKES_PER_ADDRESS_PER_SECOND: '100000', HANDSHAKES_PER_SECOND_MAX: '100000', SOCKETS_PER_ADDRESS_MAX: '100000',
+    RATE_LIMIT_SCALE: '1000', HANDSHAKES_PER_ADDRESS_PER_SECOND: '100000', HANDSHAKES_PER_SECOND_MAX: '100000', SOCKETS_PER_ADDRESS_MAX: '100000',
   },
 });
 const url = `ws://127.0.0.1:${gateway.ready.publicPort ?? 0}`;

@@ -41,7 +41,7 @@ export const startOneOfEach = (redis: RedisServer): Promise<Cluster> =>
   startCluster({
     gateways: 1,
     redis,
-    env: { HANDSHAKES_PER_SECOND_MAX: '10000', HANDSHAKES_PER_ADDRESS_PER_SECOND: '10000', SOCKETS_PER_ADDRESS_MAX: '10000', RENEW_INTERVAL_MS: '1000' },
+    env: { RATE_LIMIT_SCALE: '1000', HANDSHAKES_PER_SECOND_MAX: '10000', HANDSHAKES_PER_ADDRESS_PER_SECOND: '10000', SOCKETS_PER_ADDRESS_MAX: '10000', RENEW_INTERVAL_MS: '1000' },
   });
 
 /** Connects `count` players in groups of 20, each for a moment; answers how many were taken. */

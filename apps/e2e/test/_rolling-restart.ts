@@ -109,5 +109,5 @@ function watchStalls(): () => number {
 function directTo(port: number): TcpProxy {
   const nothing = (): void => undefined;
   const close = (): Promise<void> => Promise.resolve();
-  return { port, connections: () => 0, bytesSent: () => 0, pause: nothing, blackhole: nothing, strand: nothing, target: nothing, reset: nothing, heal: nothing, close, [Symbol.asyncDispose]: close };
+  return { port, connections: () => 0, bytesSent: () => 0, pause: nothing, withhold: nothing, blackhole: nothing, strand: nothing, target: nothing, reset: nothing, heal: nothing, close, [Symbol.asyncDispose]: close };
 }

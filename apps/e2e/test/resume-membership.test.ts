@@ -1,5 +1,6 @@
 import { roomOf, type CombatId, type GuildId, type PartyId, type UserId, type ZoneId } from '@skirmish/protocol';
 import { signToken } from '@skirmish/auth';
+import { PlayerChanges } from '@skirmish/emitter';
 import { eventually, startTcpProxy, timePasses } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secret } from './_cluster.ts';
@@ -161,6 +162,7 @@ describe('what happened to a membership while its client was away', () => {
     await field.leave(session, 'p15');
     await field.emit([red], { count: 3 });
     await field.database.db.deleteFrom('guild_members').where('user_id', '=', 'p15').execute();
+    await new PlayerChanges(field.redis, field.cluster.realm).mark(['p15' as UserId], { binding: true });
     await field.emit([red], { count: 3 });
     const own = await field.emit([meadow]);
     const resumed = await field.resume(session, 'p15');
@@ -175,6 +177,7 @@ describe('what happened to a membership while its client was away', () => {
     await field.leave(session, 'p17');
     await field.emit([userRoom('p17'), meadow], { count: 5 });
     await field.database.db.insertInto('sanctions').values({ user_id: 'p17', kind: 'ban', reason: 'test', created_by: 'mod1' }).execute();
+    await new PlayerChanges(field.redis, field.cluster.realm).mark(['p17' as UserId], { binding: true });
     const refused = await field.resume(session, 'p17');
     expect(refused.answer).toMatchObject({ kind: 'refused', data: { code: 'auth/banned' } });
     await eventually(() => refused.packets.length === 1);

@@ -1,4 +1,5 @@
 import { type ConfigValues, decimal, defineConfig, flag, host, integer, list, milliseconds, optional, text, variables } from '@skirmish/config';
+import { partyInvitationMs, presenceGraceMs } from '@skirmish/protocol';
 import * as v from 'valibot';
 import { isAddressOrNetwork } from './connection/client-address.ts';
 
@@ -98,12 +99,15 @@ export const config = defineConfig({
   socketHardBytesMax: integer('SOCKET_HARD_BYTES_MAX', { description: 'Bytes waiting for one client above which its connection is closed', min: 8_192, max: 1_073_741_824, default: 524_288 }),
   memorySoftRatio: decimal('MEMORY_SOFT_RATIO', { description: 'Share of the heap limit or of the memory limit of the container above which new connections are refused', min: 0.1, max: 1, default: 0.85 }),
   eventLoopDelayMaxMs: integer('EVENT_LOOP_DELAY_MAX_MS', { description: '99th percentile of the delay of the event loop above which new connections are refused, milliseconds', min: 20, max: 600_000, default: 200 }),
+  presenceGraceMs: integer('PRESENCE_GRACE_MS', { description: 'How long a change of presence must last before anybody is told, milliseconds', min: 0, max: 600_000, default: presenceGraceMs }),
   renewIntervalMs: integer('RENEW_INTERVAL_MS', { description: 'Time between two renewals in the registry, milliseconds', min: 100, max: 60_000, default: 3_000 }),
   condemnAfterTicks: integer('CONDEMN_AFTER_TICKS', { description: 'Missed renewals after which a gateway is condemned', min: 2, max: 20, default: 3 }),
   epochGraceMs: variables.epochGraceMs,
   resumeWindowMs: variables.resumeWindowMs,
   resumeEntriesMax: integer('RESUME_ENTRIES_MAX', { description: 'Most missed events that one resume brings; beyond it the client loads anew', min: 1, max: 1_000_000, default: 30_000 }),
   resumeBytesMax: integer('RESUME_BYTES_MAX', { description: 'Most missed events that one resume brings, in bytes of JSON', min: 1_024, max: 1_073_741_824, default: 10_485_760 }),
+  partyInvitationMs: integer('PARTY_INVITATION_MS', { description: 'How long an invitation to a party is open, milliseconds', min: 100, max: 3_600_000, default: partyInvitationMs }),
+  partySweepMs: integer('PARTY_SWEEP_MS', { description: 'Time between two looks at the parties that are due, milliseconds', min: 50, max: 60_000, default: 2_000 }),
   inboxRetentionMs: variables.inboxRetentionMs,
   backendEventsRetentionMs: variables.backendEventsRetentionMs,
   backendEventsMax: variables.backendEventsMax,

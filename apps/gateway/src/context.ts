@@ -20,6 +20,8 @@ import type { Mutes } from './limits/mutes.ts';
 import type { Strikes } from './limits/strikes.ts';
 import type { MailDelivery } from './mailbox/deliver.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Parties } from './party/parties.ts';
+import type { Presence } from './presence/presence.ts';
 import type { RoomService } from './room/room-service.ts';
 import type { Zones } from './zone/zones.ts';
 
@@ -56,11 +58,13 @@ export interface RealmContext {
   /** Reads the players of the sessions here anew when something has. */
   readonly reread: RereadPlayers;
   readonly rooms: RoomService;
+  readonly parties: Parties;
   /** Rates that are counted over all gateways. */
   readonly clusterLimits: ClusterLimits;
   /** What the studio's own services hear. */
   readonly backend: BackendEventRecorder;
   readonly zones: Zones;
+  readonly presence: Presence;
   readonly lanes: { readonly combat: LaneProducer<'combat'>; readonly chat: LaneProducer<'chat'> };
   readonly mail: MailDelivery;
   /** Calls that have not been answered. */

@@ -26,6 +26,12 @@ const events = {
   'room-left': { message: 'a socket left a room', level: 'debug', labels: ['kind'] },
   'position-refused': { message: 'a publication of positions was refused', level: 'warn', labels: ['realm'] },
   'ephemeral-refused': { message: 'an ephemeral event could not be read', level: 'warn', labels: ['realm'] },
+  'party-command': { message: 'a command of a party was decided', level: 'debug', labels: ['operation', 'outcome'] },
+  'party-unreadable': { message: 'a party cannot be read', level: 'error', labels: [] },
+  'party-look-failed': { message: 'the parties could not be looked at', level: 'warn', labels: [] },
+  'presence-refused': { message: 'an announcement of presence could not be read', level: 'warn', labels: ['realm'] },
+  'presence-failed': { message: 'presence could not be announced yet', level: 'debug', labels: ['realm'] },
+  'announcements-dropped': { message: 'too many members of a guild came and went; the newest were not announced', level: 'debug', labels: ['realm'] },
   'mail-delivered': { message: 'mail was delivered', level: 'info', labels: ['realm'] },
   'mail-failed': { message: 'mail could not be delivered', level: 'warn', labels: ['realm'] },
   'sanction-set': { message: 'a user was sanctioned', level: 'info', labels: ['kind'] },
@@ -44,6 +50,7 @@ export interface GatewayMetrics {
   readonly connectSeconds: Histogram;
   readonly ticksPublished: Counter;
   readonly strikes: Counter<'feature'>;
+  readonly presenceAnnounced: Counter;
   readonly backendEventsDropped: Counter<'why'>;
   /** Not sent because of pressure. */
   readonly ephemeralDropped: Counter;
@@ -66,6 +73,7 @@ export function createGatewayMetrics(parts: { readonly logger: Logger; readonly 
     ephemeralDropped: metrics.counter({ name: 'ephemeral_dropped_total', help: 'Ephemeral events that were not sent because the process was overloaded' }),
     backendEventsDropped: metrics.counter({ name: 'backend_events_dropped_total', help: 'Backend events that were not written', labels: ['why'] }),
     strikes: metrics.counter({ name: 'strikes_total', help: 'Requests above a rate', labels: ['feature'] }),
+    presenceAnnounced: metrics.counter({ name: 'presence_announced_total', help: 'Users whose presence was announced to all gateways' }),
     ticksPublished: metrics.counter({ name: 'zone_publications_total', help: 'Publications of positions to other gateways' }),
   };
 }

@@ -33,7 +33,11 @@ export function addShutdownSteps(shutdown: Shutdown, { config, health, database,
     clearInterval(running.sweepTimer);
     overload.stop();
     tokens.stop();
-    for (const { zones } of realms) zones.stop();
+    for (const { zones, parties, presence } of realms) {
+      zones.stop();
+      parties.stop();
+      presence.stop();
+    }
   });
   shutdown.step('leave the cluster', 1_500, async () => {
     await Promise.all(realms.map(({ backend }) => backend.flush(300)));

@@ -28,7 +28,11 @@ export interface Truth {
 }
 
 /** Keys that stand as long as the realm does. */
-const standing = (realm: RealmId): string[] => [keysOf(realm).clock, keysOf(realm).epoch, keysOf(realm).backendEvents, `${keysOf(realm).prefix}floors`];
+const standing = (realm: RealmId): string[] => {
+  const { clock, epoch, backendEvents, floors, presenceChanged } = keysOf(realm);
+  // Of those who came and went: a whole gateway announces them, a bare one does not.
+  return [clock, epoch, backendEvents, floors, presenceChanged];
+};
 
 export const roomsOfSocket = ({ userId, rooms }: TrueSocket): RoomName[] => [roomOf.realm, roomOf.user(userId), ...rooms];
 

@@ -18,15 +18,16 @@ export interface RoomsBench extends AsyncDisposable {
   keys(): Promise<string[]>;
 }
 
-/** `users` exist besides those of the development world. */
-export async function startRoomsBench(users: readonly string[] = []): Promise<RoomsBench> {
+/** `users` exist besides those of the development world; `env` is the configuration of the gateways. */
+export async function startRoomsBench(users: readonly string[] = [], env: Record<string, string> = {}): Promise<RoomsBench> {
   const world = await startWorld(40);
   {
     await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
     for (const userId of users) await ensureDevelopmentUser(database, userId as UserId);
   }
-  const first = await startGateway(world);
-  const gateways = [first, await startGateway(world, { REALMS: first.realm }), await startGateway(world, { REALMS: first.realm })];
+  const first = await startGateway(world, env);
+  const others = { ...env, REALMS: first.realm };
+  const gateways = [first, await startGateway(world, others), await startGateway(world, others)];
   const redis = createRedis({ url: services().redisUrl, name: 'rooms-bench', role: 'command' });
   await whenReady(redis);
   const { prefix } = keysOf(first.realm as never);

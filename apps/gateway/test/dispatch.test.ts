@@ -15,7 +15,7 @@ let gates: (() => void)[] = [];
 let holding = true;
 const order: string[] = [];
 const table: EventTable = {
-  ...events,
+  ...(Object.fromEntries(Object.entries(events).filter(([name]) => name !== 'party:create')) as EventTable),
   'session:ping': { ...events['session:ping'], limit },
   'zone:roster': { ...row, handle: () => { throw new Error('a handler that throws'); } },
   'chat:typing': { ...row, handle: () => Promise.reject(new TypeError('a handler that rejects')) },

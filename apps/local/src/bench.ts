@@ -15,4 +15,4 @@ const benchmark = (file: string, short: boolean): Stage => ({
   },
 });
 
-await runCommand('npm run bench', flags, ({ short }) => [hostTools, benchmark('routing-cost.ts', short), benchmark('lookup-time.ts', short), benchmark('resume-cost.ts', short), benchmark('forwarding-cost.ts', short), benchmark('limits-cost.ts', short)]);
+await runCommand('npm run bench', flags, ({ short }) => [hostTools, benchmark('routing-cost.ts', short), benchmark('lookup-time.ts', short), benchmark('resume-cost.ts', short), benchmark('forwarding-cost.ts', short), benchmark('limits-cost.ts', short), benchmark('party-cost.ts', short), benchmark('presence-cost.ts', short)]);

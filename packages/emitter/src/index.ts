@@ -9,9 +9,11 @@ export type { Emitted, RealtimeServiceOptions, ServiceAction, ServiceEmitOptions
 export { RealtimeService } from './realtime-service.ts';
 export type { RoomMember, RoomMembersPage } from './room-members.ts';
 export type { EntryType, RouteRefusal } from './route-script.ts';
-export { entryType, routeScript } from './route-script.ts';
+export { entryType, luaRoute, routeScript } from './route-script.ts';
 export type { Emission, Routed, RouterObserver, RouterOptions } from './router.ts';
 export { Router } from './router.ts';
 export type { ServiceRole } from './service-event.ts';
+export type { Attempt } from './try-again.ts';
+export { tryAgain } from './try-again.ts';
 export type { UserSocket } from './user-socket.ts';
 export { parseUserSocket } from './user-socket.ts';

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { RealmId, RoomName } from '@skirmish/protocol';
 import { namespaceOf, Rejection } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
-import { keysOf, logRetentionMs, RedisSilentError } from '@skirmish/redis';
+import { keysOf, logRetentionMs } from '@skirmish/redis';
 import type { EntryType, RouteRefusal } from './route-script.ts';
 import { entryType, routeScript } from './route-script.ts';
+import type { Attempt } from './try-again.ts';
+import { tryAgain } from './try-again.ts';
 
 /** One emission as the routing script takes it. */
 export interface Emission {
@@ -105,24 +106,12 @@ export class Router {
     }
   }
 
-  async #try(args: Parameters<typeof routeScript.run>[2]): Promise<Routed> {
-    const giveUpAt = performance.now() + this.#options.retryForMs;
-    for (let attempt = 1; ; attempt += 1) {
-      // An incarnation may be replaced while an emission waits.
-      const result = await this.#once(args.with(fromIndex, this.#options.incarnation?.() ?? '') as unknown as typeof args);
-      if (result.ok) return result.routed;
-      const waitMs = Math.min(result.retryAfterMs, 50 * 2 ** Math.min(attempt, 5));
-      // A breaker stands for "not now": who has one wants to be refused at once.
-      if (performance.now() + waitMs > giveUpAt || result.cause instanceof RedisSilentError) {
-        throw new Rejection('server/unavailable', { cause: result.cause, retryAfterMs: Math.ceil(result.retryAfterMs) });
-      }
-      await delay(waitMs);
-    }
+  #try(args: Parameters<typeof routeScript.run>[2]): Promise<Routed> {
+    // An incarnation may be replaced while an emission waits.
+    return tryAgain(this.#options.retryForMs, () => this.#once(args.with(fromIndex, this.#options.incarnation?.() ?? '') as unknown as typeof args));
   }
 
-  async #once(
-    args: Parameters<typeof routeScript.run>[2],
-  ): Promise<{ ok: true; routed: Routed } | { ok: false; retryAfterMs: number; cause: unknown }> {
+  async #once(args: Parameters<typeof routeScript.run>[2]): Promise<Attempt<Routed>> {
     const { redis, observer } = this.#options;
     try {
       const reply = await routeScript.run(redis, [this.#keys.clock], args);
@@ -132,7 +121,7 @@ export class Router {
       }
       if (reply.outcome === 'repeated') observer?.repeated?.();
       else observer?.routed?.(reply.inboxes, reply.gaps);
-      return { ok: true, routed: { id: reply.id, repeated: reply.outcome === 'repeated' } };
+      return { ok: true, value: { id: reply.id, repeated: reply.outcome === 'repeated' } };
     } catch (cause) {
       observer?.refused?.('unavailable');
       return { ok: false, retryAfterMs: 1000, cause };

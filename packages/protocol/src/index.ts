@@ -83,6 +83,7 @@ export {
   partyDataBytesMax,
   partyDataKindLengthMax,
   partyInvitationMs,
+  partyInvitationsMax,
   partyMembersMax,
   presenceGraceMs,
   presenceUserIdsMax,

@@ -20,7 +20,9 @@ export const combatLogLimitDefault = 200;
 export const combatantsMax = 16;
 export const combatTurnMax = 1_000_000;
 
-export const partyMembersMax = 16;
+export const partyMembersMax = 8;
+/** Invitations of one party that are open at a time. */
+export const partyInvitationsMax = 16;
 export const partyInvitationMs = 60_000;
 export const partyDataBytesMax = 32 * 1024;
 export const partyDataKindLengthMax = 32;

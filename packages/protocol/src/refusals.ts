@@ -92,8 +92,10 @@ const catalogue = {
   'party/not-leader': entry('Only the leader of the party may do this.', 'never', 403),
   'party/not-invited': entry('There is no open invitation to this party.', 'never', 403),
   'party/full': entry('The party is full.', 'later', 409),
+  'party/not-member': entry('This user is not in the party.', 'never', 409),
   'party/none': entry('You are not in a party.', 'never', 409),
 
+  'presence/too-many': entry('You are watching too many users.', 'later', 409),
   'guild/not-found': entry('There is no such guild.', 'never', 404),
   'guild/forbidden': entry('Your rank in the guild does not allow this.', 'never', 403),
 } as const satisfies Record<string, RefusalEntry>;

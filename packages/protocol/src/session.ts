@@ -3,8 +3,9 @@ import * as v from 'valibot';
 
 import { refusalSchema } from './acknowledgement.ts';
 import { epochMs, finite, integer, listOf, sentence, token } from './bounds.ts';
-import { characterIdSchema, combatIdSchema, guildIdSchema, partyIdSchema, realmIdSchema, userIdSchema, zoneIdSchema } from './ids.ts';
+import { characterIdSchema, combatIdSchema, guildIdSchema, realmIdSchema, userIdSchema, zoneIdSchema } from './ids.ts';
 import { combatantsMax, messageLengthMax, roomsOfSocketMax, tokenLengthMax } from './limits.ts';
+import { partySchema } from './party.ts';
 import { refusalCodes } from './refusals.ts';
 import { isRoomName } from './rooms.ts';
 
@@ -36,7 +37,7 @@ export const sessionServerEvents = {
       tokenExpiresAtMs: epochMs,
       rooms: listOf(roomNameSchema, roomsOfSocketMax),
       zone: v.nullable(v.looseObject({ id: zoneIdSchema })),
-      party: v.nullable(v.looseObject({ id: partyIdSchema })),
+      party: v.nullable(partySchema),
       guild: v.nullable(v.looseObject({ id: guildIdSchema })),
       combats: listOf(combatIdSchema, combatantsMax),
     }),

@@ -1,4 +1,4 @@
-import type { IncarnationId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
+import type { IncarnationId, PartyId, RealmId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { escapeUserId } from '@skirmish/protocol';
 
 /**
@@ -23,11 +23,17 @@ export interface RealmKeys {
   readonly revisions: string;
   /** Hash: room → id of the newest event that its log could not take. */
   readonly floors: string;
+  /** Hash: escaped user id → what was last announced of a user who is online; of nobody else. */
+  readonly presenceAnnounced: string;
+  /** Sorted set: escaped user id → when the user's presence last became another than the announced one may be, epoch milliseconds. */
+  readonly presenceChanged: string;
   readonly backendEvents: string;
   /** Bounded list of the webhooks that were given up, newest first. */
   readonly webhooksDead: string;
   /** Names the address that wants no more webhooks. */
   readonly webhooksDisabled: string;
+  /** Sorted set of all parties by the time of the next look at them, epoch milliseconds. */
+  readonly parties: string;
   /** Prefix of the adapter's own Pub/Sub channels (requests between gateways). */
   readonly adapterChannels: string;
   /** Prefix that BullMQ puts before its keys. */
@@ -43,6 +49,10 @@ export interface RealmKeys {
   moves(this: void, room: RoomName): string;
   roster(this: void, zone: ZoneId): string;
   user(this: void, user: UserId): string;
+  /** A party: version, members, open invitations. */
+  party(this: void, party: PartyId): string;
+  /** Id of the party that a user is in. */
+  partyOf(this: void, user: UserId): string;
   session(this: void, privateId: string): string;
   /** Set of the private ids of a user's sessions, also of those that are away. */
   sessionsOf(this: void, user: UserId): string;
@@ -86,9 +96,12 @@ export function keysOf(realm: RealmId): RealmKeys {
     gapped: `${prefix}gapped`,
     revisions: `${prefix}revisions`,
     floors: `${prefix}floors`,
+    presenceAnnounced: `${prefix}presence-announced`,
+    presenceChanged: `${prefix}presence-changed`,
     backendEvents: `${prefix}backend-events`,
     webhooksDead: `${prefix}webhooks-dead`,
     webhooksDisabled: `${prefix}webhooks-disabled`,
+    parties: `${prefix}parties`,
     adapterChannels: `${prefix}io`,
     queuePrefix: `${prefix}q`,
     room: (room) => `${prefix}room:${room}`,
@@ -100,6 +113,8 @@ export function keysOf(realm: RealmId): RealmKeys {
     moves: (room) => `${prefix}moves:${room}`,
     roster: (zone) => `${prefix}roster:${zone}`,
     user: (user) => `${prefix}user:${escapeUserId(user)}`,
+    party: (party) => `${prefix}party:${party}`,
+    partyOf: (user) => `${prefix}party-of:${escapeUserId(user)}`,
     session: (privateId) => `${prefix}session:${privateId}`,
     sessionsOf: (user) => `${prefix}sessions-of:${escapeUserId(user)}`,
     revoked: (user) => `${prefix}revoked:${escapeUserId(user)}`,

@@ -9,6 +9,8 @@ export interface TcpProxy extends AsyncDisposable {
   bytesSent(): number;
   /** Nothing passes, in either direction, and nothing is lost: `heal` lets it flow on. */
   pause(): void;
+  /** What clients send passes, what they are answered is kept back until `heal`; cut before that with `reset`, it is lost. */
+  withhold(): void;
   /** Connections stay open and new ones are accepted, and all bytes are swallowed: a half-open network. */
   blackhole(): void;
   /** The present connections swallow everything for good and stay open; new ones work: a peer that vanished without a word. */
@@ -22,7 +24,7 @@ export interface TcpProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-type Mode = 'open' | 'paused' | 'blackhole';
+type Mode = 'open' | 'paused' | 'withheld' | 'blackhole';
 
 interface Pair {
   client: Socket;
@@ -50,7 +52,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
     for (const socket of [pair.client, pair.server]) {
       socket.on('error', drop);
       socket.on('close', drop);
-      if (mode === 'paused') socket.pause();
+      if (mode === 'paused' || (mode === 'withheld' && socket === pair.server)) socket.pause();
     }
   });
   const port = await listen(server, options.port ?? 0);
@@ -64,7 +66,7 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
     mode = next;
     for (const { client, server: upstream } of pairs) {
       for (const socket of [client, upstream]) {
-        if (next === 'paused') socket.pause();
+        if (next === 'paused' || (next === 'withheld' && socket === upstream)) socket.pause();
         else socket.resume();
       }
     }
@@ -79,6 +81,9 @@ export async function startTcpProxy(options: { targetPort: number; port?: number
     bytesSent: () => bytesSent,
     pause: () => {
       turn('paused');
+    },
+    withhold: () => {
+      turn('withheld');
     },
     blackhole: () => {
       turn('blackhole');

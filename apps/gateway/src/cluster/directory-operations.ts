@@ -1,3 +1,4 @@
+import type { OwnParty } from './own-party.ts';
 import type { Stay } from './session-script.ts';
 
 export interface ConnectOperation {
@@ -33,8 +34,14 @@ export type DirectoryOperation =
   | { op: 'renew'; socketId: string; pid: string; at: string; rooms: string[] }
   /** Prolongs sessions: private id and index key of each. */
   | { op: 'touch'; sessions: [pid: string, sessionsKey: string][] }
-  /** Moves the seat of a socket's character to another roster, or keeps it and sets the status. */
+  /** Moves the seat of a socket's character to another roster with the status it has, or takes a fresh one with this status. */
   | { op: 'seat'; socketId: string; zoneKey: string; status: string };
+
+/** What the script answers to a connect, beside the clock. */
+export interface ConnectAnswer {
+  readonly resume?: ResumeAnswer;
+  readonly party?: OwnParty;
+}
 
 /** What became of a wish to resume. */
 export type ResumeAnswer =
@@ -70,11 +77,17 @@ local function passSeatOn(entry)
   end
 end`;
 
-/** Lua that takes a socket out of everything but its session; answers whether it held the seat of its character. */
+/** Lua that takes a socket out of everything but its session; answers whether it held the seat of its character. Needs `luaPresence` and `luaPartyOf`. */
 export const luaDepart = `
 local function depart(gateway, socketId, entry)
   redis.call('HDEL', K .. 'sockets-of:' .. gateway, socketId)
   redis.call('HDEL', entry.userKey, socketId)
+  presenceMoved(entry.userKey)
+  if redis.call('EXISTS', entry.userKey) == 0 then
+    -- The last one of its user: the party is due to be looked at.
+    local party = partyIdOf(entry.userKey)
+    if party then redis.call('ZADD', K .. 'parties', 'XX', 0, party) end
+  end
   for _, room in ipairs(entry.rooms or {}) do redis.call('HDEL', K .. 'members:' .. room, socketId) end
   local seat = entry.zoneKey ~= '' and redis.call('HGET', entry.zoneKey, entry.characterId)
   if not seat or cjson.decode(seat).socketId ~= socketId then return false end
@@ -117,6 +130,7 @@ end
 local function becomeMember(entry, socketId, room)
   for _, known in ipairs(entry.rooms) do if known == room then return end end
   entry.rooms[#entry.rooms + 1] = room
+  if isSocial(room) then presenceTouched(entry.userKey) end
   if string.sub(room, 1, 5) ~= 'user:' then
     redis.call('HSET', K .. 'members:' .. room, socketId, cjson.encode({ v = 1, userId = entry.userId, characterId = entry.characterId }))
   end
@@ -124,6 +138,7 @@ end
 local function ceaseMember(entry, socketId, room)
   for i, known in ipairs(entry.rooms) do if known == room then table.remove(entry.rooms, i) break end end
   redis.call('HDEL', K .. 'members:' .. room, socketId)
+  if isSocial(room) then presenceTouched(entry.userKey) end
 end
 local function ownSession(entry, socketId)
   local session = readSession(entry.pid)
@@ -164,19 +179,20 @@ function ops.connect(o)
   session = session or { v = 1, userKey = o.userKey, incarnation = incarnation, socketId = o.socketId, sockets = { o.socketId },
     connectedAtMs = o.connectedAtMs, start = clockId, asOf = clockId, rooms = {} }
   for _, room in ipairs(o.rooms) do beginStay(session, room, clockId) end
+  local party = partyOf(o.userKey, o.userId)
+  if party then beginStay(session, 'party:' .. party.id, clockId) end
   local entry = { v = 1, userId = o.userId, userKey = o.userKey, zoneKey = o.zoneKey, characterId = o.characterId, pid = pid,
     sessionsKey = o.sessionsKey, rooms = {} }
   for _, room in ipairs(openRooms(session)) do add(room) becomeMember(entry, o.socketId, room) end
   saveEntry(o.socketId, entry)
+  presenceMoved(o.userKey)
   redis.call('HSET', o.userKey, o.socketId, cjson.encode({ v = 1, gateway = incarnation, connectedAtMs = session.connectedAtMs, device = o.device }))
   if not (told and told.resumed) then takeSeat(o.zoneKey, o.characterId, o.socketId, 'online')
   elseif o.zoneKey ~= '' then passSeatOn(entry) end
   saveSession(pid, session)
   indexSession(o.sessionsKey, pid)
-  if told then
-    told.rooms = told.resumed and session.rooms or nil
-    answer(o.socketId, told)
-  end
+  if told and told.resumed then told.rooms = session.rooms end
+  if told or party then answer(o.socketId, { resume = told or nil, party = party }) end
   if redis.call('HLEN', o.userKey) > socketsMax then
     crowds[#crowds + 1] = o.socketId
     crowds[#crowds + 1] = redis.call('HGETALL', o.userKey)
@@ -239,6 +255,7 @@ function ops.renew(o)
     becomeMember(entry, o.socketId, room)
   end
   saveEntry(o.socketId, entry)
+  presenceTouched(entry.userKey)
   saveSession(o.pid, session)
   indexSession(entry.sessionsKey, o.pid)
 end
@@ -252,10 +269,11 @@ function ops.seat(o)
   local entry = entryOf(o.socketId)
   if not entry then return end
   local seat = entry.zoneKey ~= '' and redis.call('HGET', entry.zoneKey, entry.characterId)
-  local held = seat and cjson.decode(seat).socketId == o.socketId
+  seat = seat and cjson.decode(seat)
+  local held = seat and seat.socketId == o.socketId
   if held then redis.call('HDEL', entry.zoneKey, entry.characterId) end
   if held or entry.zoneKey ~= o.zoneKey then
-    takeSeat(o.zoneKey, entry.characterId, o.socketId, o.status)
+    takeSeat(o.zoneKey, entry.characterId, o.socketId, held and seat.status or o.status)
     entry.zoneKey = o.zoneKey
     saveEntry(o.socketId, entry)
   end

@@ -1,13 +1,15 @@
 import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaOperations, luaPassSeatOn } from './directory-operations.ts';
+import { luaPresence } from '../presence/presence-lua.ts';
+import { luaPartyOf } from './own-party.ts';
 import { luaSessions } from './session-script.ts';
 
 export type DirectoryReply =
   | { state: 'dead' }
   /**
    * `clock`: every emission routed later has a greater id. `crowds`: sockets of users who have more than `socketsMax`. `kept`: rooms not
-   * removed, because a join is unread. `answers`: by socket and room, to `reserve` a boolean; by socket, to a `connect` with a wish to resume what became of it.
+   * removed, because a join is unread. `answers`: by socket and room, to `reserve` a boolean; by socket, to a `connect` what became of a wish to resume, and the party.
    */
   | { state: 'ok'; clock: string; crowds: Map<string, string[]>; kept: Set<string>; answers: Map<string, unknown> };
 
@@ -41,7 +43,10 @@ ${luaReadClock}
 local t = redis.call('TIME')
 local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 ${luaSessions}
+local goneAtMs = nowMs
+${luaPresence}
 ${luaPassSeatOn}
+${luaPartyOf}
 ${luaDepart}
 ${luaRecordLost}
 ${luaOperations}

@@ -1,21 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RoomName } from '@skirmish/protocol';
-import { parseRoom, Rejection } from '@skirmish/protocol';
+import { parseRoom, Rejection, roomOf } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
 import { logRetentionMs, sessionTtlMs } from '@skirmish/redis';
-import type { ConnectOperation, DirectoryOperation, ResumeAnswer } from './directory-operations.ts';
+import type { ConnectAnswer, ConnectOperation, DirectoryOperation, ResumeAnswer } from './directory-operations.ts';
 import type { DirectoryReply } from './directory-script.ts';
 import { directoryScript } from './directory-script.ts';
+import type { OwnParty } from './own-party.ts';
 import type { Done, Waiting } from './directory-waiting.ts';
 import { answerKeyOf, refuse, repairOf, unasked } from './directory-waiting.ts';
 import type { RoomBeliefOptions, RoomChange } from './room-belief.ts';
 import { RoomBelief } from './room-belief.ts';
 
-/** A registered connection: the realm-clock id before which it needs no event, the user's sockets when there are too many, and what became of its wish to resume. */
+/** A registered connection: the realm-clock id before which it needs no event, the user's sockets when there are too many, what became of its wish to resume, and its party. */
 export interface Registered {
   position: string;
   crowd: string[] | null;
   resume: ResumeAnswer | null;
+  party: OwnParty | null;
 }
 
 export interface DirectoryOptions extends RoomBeliefOptions {
@@ -91,7 +93,8 @@ export class Directory {
     this.#pending.set(operation.socketId, rooms);
     this.#rooms.expect(rooms);
     const { position, crowd, answer } = await this.#ask(operation);
-    return { position, crowd, resume: (answer as ResumeAnswer | undefined) ?? null };
+    const { resume = null, party = null } = (answer as ConnectAnswer | undefined) ?? {};
+    return { position, crowd, resume, party };
   }
 
   /** Enters further rooms for the sake of a connection that is not complete. */
@@ -234,17 +237,17 @@ export class Directory {
     for (const { operation, resolve } of taken) {
       if ('rooms' in operation) this.#rooms.entered(operation.rooms);
       const answer = reply.answers.get(answerKeyOf(operation));
-      if (operation.op === 'connect') this.#enterResumed(operation.socketId, answer as ResumeAnswer | undefined);
+      if (operation.op === 'connect') this.#enterKnown(operation.socketId, answer as ConnectAnswer | undefined);
       const crowd = operation.op === 'connect' ? (reply.crowds.get(operation.socketId) ?? null) : null;
       resolve({ position: reply.clock, crowd, answer });
     }
   }
 
-  /** A resume brings rooms along that only Redis knew of. */
-  #enterResumed(socketId: string, answer: ResumeAnswer | undefined): void {
-    if (!answer?.resumed) return;
-    const open = Object.entries(answer.rooms).filter(([, stays]) => stays.at(-1)?.[1] === '');
-    const rooms = open.map(([room]) => room as RoomName);
+  /** A resume and a party bring rooms along that only Redis knew of. */
+  #enterKnown(socketId: string, { resume, party }: ConnectAnswer = {}): void {
+    const open = Object.entries(resume?.resumed ? resume.rooms : {}).filter(([, stays]) => stays.at(-1)?.[1] === '');
+    const rooms = [...open.map(([room]) => room as RoomName), ...(party ? [roomOf.party(party.id)] : [])];
+    if (rooms.length === 0) return;
     this.expect(socketId, rooms);
     this.#rooms.entered(rooms);
   }

@@ -25,7 +25,7 @@ const keptMax = { fresh: 1_000, resuming: 10_000 } as const;
 /**
  * A connection from its registration until it is complete: keeps the inbox entries that are meant for it.
  *
- * The rooms of one that resumes are known late, because Redis and then the game have a say: until then it keeps everything.
+ * Rooms are known late: to a party and to a resume Redis has a say, to a resume the game as well. Until then it keeps everything.
  */
 export class Gate {
   /** The registration's clock: nothing up to it is for this connection. Empty until Redis has answered. */

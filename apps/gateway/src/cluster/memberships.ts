@@ -91,6 +91,14 @@ export class Memberships {
     return this.#route(entryType.leave, socketId, rooms);
   }
 
+  /**
+   * Resolves when this gateway's reader has met everything up to this realm-clock id; rejects with `server/unavailable` when that takes longer than
+   * 5 s, or the inbox is another one meanwhile.
+   */
+  async whenMet(id: string): Promise<void> {
+    if (compareStreamIds(this.#met, id) < 0) await this.#effect(id);
+  }
+
   /** One page of the members of a room, on all gateways; `cursor` is `'0'` at the beginning and in the end. Not for rooms of users. */
   async members(room: RoomName, cursor = '0', count = 200): Promise<{ members: RoomMember[]; cursor: string }> {
     const [next, pairs] = await this.#options.redis.hscan(this.#options.keys.members(room), cursor, 'COUNT', count);
@@ -106,7 +114,7 @@ export class Memberships {
     const data = JSON.stringify({ opts: { rooms: [socketId], except: [], flags: {} }, rooms });
     const joined = type === entryType.join ? rooms : [];
     const { id } = await this.#options.router.route({ type, rooms: [], only: this.#options.incarnation(), data, joined, logged: false });
-    if (compareStreamIds(this.#met, id) < 0) await this.#effect(id);
+    await this.whenMet(id);
     return { id };
   }
 

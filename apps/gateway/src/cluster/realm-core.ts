@@ -7,6 +7,7 @@ import { createAdapterRedis, positionIntervalMs } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
 import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
 import { createRealmAdapter } from '../connection/redis-adapter.ts';
+import { isPresence } from '../presence/announcement.ts';
 import { Acquaintance } from './acquaintance.ts';
 import { Directory } from './directory.ts';
 import type { GapReason } from './incarnation.ts';
@@ -49,6 +50,8 @@ export class RealmCore {
   readonly router: Router;
   readonly listeners: ((id: IncarnationId) => void)[] = [];
   readonly rereadListeners: ((userIds: readonly UserId[]) => void)[] = [];
+  readonly presenceListeners: ((body: unknown) => void)[] = [];
+  readonly volatileGapListeners: (() => void)[] = [];
   nsp: Namespace | null = null;
   draining = false;
   gaps = 0;
@@ -58,7 +61,8 @@ export class RealmCore {
     this.inside = inside;
     this.realm = realm;
     const onDropped = (what: string): void => { report('transport:dropped', { realm, what }); };
-    this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onDropped });
+    const onGap = (): void => { for (const listener of this.volatileGapListeners) listener(); };
+    this.volatile = createVolatileChannels({ publisher: redis, breaker: inside.breaker, subscriber, keys, onGap, onDropped });
     this.reader = createReader(inside, (reason) => { this.#heal(reason); });
     this.incarnation = this.#createIncarnation();
     this.acquaintance = new Acquaintance(this.incarnation, this.volatile, options.renewIntervalMs);
@@ -224,7 +228,14 @@ export class RealmCore {
     });
   }
 
-  deliverVolatile({ packet, rooms, except }: VolatileBroadcast): void {
+  /** Takes what came over the channel of the realm. */
+  readonly hearRealm = (body: unknown): void => {
+    if (this.acquaintance.hears(body)) return;
+    if (isPresence(body)) for (const listener of this.presenceListeners) listener(body);
+    else this.#deliverVolatile(body as VolatileBroadcast);
+  };
+
+  #deliverVolatile({ packet, rooms, except }: VolatileBroadcast): void {
     if (!Array.isArray(rooms) || !Array.isArray(except)) return;
     this.nsp?.adapter.broadcast(packet, { rooms: new Set(rooms), except: new Set(except), flags: { local: true, volatile: true } });
   }

@@ -4,10 +4,12 @@ import type { Redis } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
 import type { RoomMember } from './memberships.ts';
 import type { Standing } from './missed-events.ts';
+import type { OwnParty } from './own-party.ts';
 import type { ReloadReason } from './resumes.ts';
 
 export type { RoomMember } from './memberships.ts';
 export type { Standing } from './missed-events.ts';
+export type { OwnParty } from './own-party.ts';
 export type { ReloadReason } from './resumes.ts';
 
 /** What is registered in Redis for one connection. */
@@ -38,8 +40,9 @@ export interface Arrival {
 
 /** State and ephemeral events: Pub/Sub per room, lossy, never waiting. */
 export interface VolatileChannels {
-  publish(room: RoomName, body: object): void;
-  follow(room: RoomName, handler: (body: unknown) => void): void;
+  /** `bytes` travel beside the body as they are. */
+  publish(room: RoomName, body: object, bytes?: Uint8Array): void;
+  follow(room: RoomName, handler: (body: unknown, bytes: Uint8Array | null) => void): void;
   unfollow(room: RoomName): void;
 }
 
@@ -55,7 +58,8 @@ export interface RealmTransport {
   addressOf(incarnation: string): string | undefined;
   /** Call it after the edge's own `connection` listener is there, and before the port is open. The listener joins the rooms in its own turn. */
   start(nsp: Namespace): Promise<void>;
-  connect(entry: ConnectEntry): Promise<{ position: string }>;
+  /** `party`: the one that the user is in, as of the position; its room is entered in the same step. */
+  connect(entry: ConnectEntry): Promise<{ position: string; party: OwnParty | null }>;
   /**
    * Enters further rooms of a connection that is not complete. State that decides about rooms is read after it was registered; when that
    * names rooms that `connect` did not, they are entered and the state is read again.
@@ -75,6 +79,8 @@ export interface RealmTransport {
   /** Lets a socket here join rooms at one place in the order of the realm; resolves when it is in. Rejects with `server/unavailable`, `server/busy`. */
   join(socketId: string, rooms: readonly RoomName[]): Promise<{ id: string }>;
   leave(socketId: string, rooms: readonly RoomName[]): Promise<{ id: string }>;
+  /** Resolves when everything up to this realm-clock id has been handed on here; rejects with `server/unavailable` after 5 s. */
+  met(id: string): Promise<void>;
   /** Takes a place in a room for a socket here in one step, unless it has `usersMax` users already; the place goes with the socket. */
   reserve(socketId: string, room: RoomName, usersMax: number): Promise<boolean>;
   /** Gives the place back when the join did not come about. */
@@ -87,6 +93,10 @@ export interface RealmTransport {
   rosterHas(zone: ZoneId, characterIds: readonly CharacterId[]): Promise<boolean[]>;
   /** Told, in the order of the realm, of users here about whom the database says something new. */
   onReread(listener: (userIds: readonly UserId[]) => void): void;
+  /** Told of the messages about presence on the channel of the realm, unread. */
+  onPresence(listener: (body: unknown) => void): void;
+  /** Told when state and ephemeral events may have been missed: the connection that they come by was interrupted, and is there again. */
+  onVolatileGap(listener: () => void): void;
   onIncarnation(listener: (id: IncarnationId) => void): void;
   drain(): void;
   stop(): Promise<void>;

@@ -6,9 +6,9 @@ import { roomOf } from '@skirmish/protocol';
 import type { InboxReader, Redis } from '@skirmish/redis';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { Namespace } from 'socket.io';
-import type { AdapterFactory, VolatileBroadcast } from '../connection/redis-adapter.ts';
+import type { AdapterFactory } from '../connection/redis-adapter.ts';
 import { RealmCore } from './realm-core.ts';
-import type { Arrival, ConnectEntry, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
+import type { Arrival, ConnectEntry, OwnParty, RealmTransport, RoomMember, Standing } from './realm-transport-types.ts';
 import { transportEvents } from './transport-events.ts';
 import type { WatchedTransport } from './transport-health.ts';
 import { givenUpAfterMs, gaugeTransport, guardRedis, healthOf, judgeTransport } from './transport-health.ts';
@@ -69,7 +69,7 @@ class Transport implements RealmTransport {
     this.#core.fence.attach(nsp);
     // After the edge's own listener, in the same turn: the socket is welcomed and in its rooms.
     nsp.on('connection', (socket) => { this.#core.sockets.complete(socket); });
-    this.volatile.follow(roomOf.realm, (body) => { if (!this.#core.acquaintance.hears(body)) this.#core.deliverVolatile(body as VolatileBroadcast); });
+    this.volatile.follow(roomOf.realm, this.#core.hearRealm);
     this.#core.keeper.start(nsp);
     await this.#core.incarnation.start();
     await this.#core.acquaintance.whenMade();
@@ -83,7 +83,7 @@ class Transport implements RealmTransport {
     }, 1000);
   }
 
-  connect(entry: ConnectEntry): Promise<{ position: string }> {
+  connect(entry: ConnectEntry): Promise<{ position: string; party: OwnParty | null }> {
     return this.#core.sockets.connect(entry);
   }
 
@@ -127,6 +127,10 @@ class Transport implements RealmTransport {
     return this.#core.memberships.members(room, cursor, count);
   }
 
+  met(id: string): Promise<void> {
+    return this.#core.memberships.whenMet(id);
+  }
+
   addressOf(incarnation: string): string | undefined {
     return this.#core.incarnation.records.get(incarnation)?.address;
   }
@@ -155,6 +159,14 @@ class Transport implements RealmTransport {
 
   onReread(listener: (userIds: readonly UserId[]) => void): void {
     this.#core.rereadListeners.push(listener);
+  }
+
+  onPresence(listener: (body: unknown) => void): void {
+    this.#core.presenceListeners.push(listener);
+  }
+
+  onVolatileGap(listener: () => void): void {
+    this.#core.volatileGapListeners.push(listener);
   }
 
   /** Tells the others that no new connection is wanted; forwarding and delivery go on. */

@@ -1,10 +1,11 @@
 import type { CharacterId, IncarnationId, RoomName, UserId, ZoneId } from '@skirmish/protocol';
-import { parseRoom, Rejection } from '@skirmish/protocol';
+import { parseRoom, Rejection, roomOf } from '@skirmish/protocol';
 import type { RealmKeys } from '@skirmish/redis';
 import type { Socket } from 'socket.io';
 import type { Directory } from './directory.ts';
 import type { ResumeAnswer } from './directory-operations.ts';
 import type { Standing } from './missed-events.ts';
+import type { OwnParty } from './own-party.ts';
 import type { Arrival, ConnectEntry } from './realm-transport-types.ts';
 import type { Resumes, ResumeWish } from './resumes.ts';
 import type { SocketFence } from './socket-fence.ts';
@@ -58,18 +59,21 @@ export class RegisteredSockets {
   }
 
   /** Enters a connection and its rooms; every emission routed after the answered position reaches this gateway for it. */
-  async connect(entry: ConnectEntry): Promise<{ position: string }> {
+  async connect(entry: ConnectEntry): Promise<{ position: string; party: OwnParty | null }> {
     const { directory, fence, keys } = this.#options;
     const { socketId, zone, pid } = entry;
     const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, rooms: [...entry.rooms], wish: null };
     this.#sockets.set(socketId, known);
-    fence.open(socketId, entry.resume ? null : entry.rooms);
+    // Only Redis knows all of its rooms: until it has answered every entry is kept.
+    fence.open(socketId, null);
     try {
-      const { position, crowd, resume } = await directory.connect(this.#operationOf(entry, known));
+      const { position, crowd, resume, party } = await directory.connect(this.#operationOf(entry, known));
+      if (party) known.rooms.push(roomOf.party(party.id));
       fence.admit(socketId, position);
-      if (entry.resume && resume) this.#resume(known, entry.resume, position, resume, socketId);
+      if (!entry.resume) fence.settle(socketId, known.rooms, []);
+      else if (resume) this.#resume(known, entry.resume, position, resume, socketId);
       if (crowd) this.#closeOldest(crowd);
-      return { position };
+      return { position, party };
     } catch (error) {
       this.#sockets.delete(socketId);
       fence.forget(socketId);

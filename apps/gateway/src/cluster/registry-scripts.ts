@@ -1,6 +1,8 @@
 import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
+import { luaPresence } from '../presence/presence-lua.ts';
 import { luaDepart, luaPassSeatOn } from './directory-operations.ts';
+import { luaPartyOf } from './own-party.ts';
 
 /** What the registry knows of one incarnation; version 1 of the record. */
 export interface RegistryRecord {
@@ -174,7 +176,13 @@ export const sweepScript = defineScript<readonly [prefix: string, incarnation: s
   lua: `
 local K, incarnation, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] == 'dead' and redis.call('HEXISTS', K .. 'gateways', incarnation) == 1 then return 1 end
+local t = redis.call('TIME')
+local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
+-- Whoever is condemned was silent for longer than a grace: nobody waits once more.
+local goneAtMs = ARGV[4] == 'dead' and 0 or nowMs
+${luaPresence}
 ${luaPassSeatOn}
+${luaPartyOf}
 ${luaDepart}
 ${luaRecordLost}
 local rooms = redis.call('SPOP', K .. 'rooms-of:' .. incarnation, max)

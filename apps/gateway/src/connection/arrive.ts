@@ -27,6 +27,7 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     if (!session) return;
     realm.gateway.tokens.forget(session);
     if (cutOf(this.client) === 'flood') realm.gateway.strikes.count(session.userId, allFeatures, realm.gateway.config.strikesPerFlood);
+    realm.presence.forget(this.id);
     const claimant = claimantOf(session);
     if (claimant && session.player.character) realm.zones.leave(session.player.character.zone.id, claimant);
     realm.transport.disconnected(this.id, isResumable(reason));

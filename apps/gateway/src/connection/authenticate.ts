@@ -1,6 +1,6 @@
 import type { Identity } from '@skirmish/auth';
 import type { Player } from '@skirmish/database';
-import { protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
+import { type PartyId, protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
 import { isInForce } from '../moderation/is-in-force.ts';
 import { roomsOf, standingIn } from '../room/room-access.ts';
@@ -59,7 +59,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   // Whoever is gone already must not take its session away from the connection that replaced it.
   if (socket.conn.readyState !== 'open') throw new Rejection('server/unavailable');
   const pid = wish ? freshPrivateId() : privateIdOf(socket);
-  const { position } = await realm.transport.connect({
+  const { position, party: own } = await realm.transport.connect({
     socketId: socket.id,
     userId,
     characterId,
@@ -72,16 +72,18 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
     resume: wish,
   });
   const player = await settle(realm, socket.id, expected, identity);
-  const arrival = await arrivalOf(realm, socket, player, wish && pid);
+  const party = own && { id: own.id, leaderId: own.leaderId, members: own.members };
+  if (own?.missed) void realm.parties.settle(own.id);
+  const arrival = await arrivalOf(realm, socket, { player, party: own?.id ?? null }, wish && pid);
   const reload = malformed ? 'not-recoverable' : arrival.reload;
-  const session = createSession({ connectedAtMs, position, ...arrival, reload, socket, userId, characterId, player });
+  const session = createSession({ connectedAtMs, position, party, ...arrival, reload, socket, userId, characterId, player });
   if (malformed) realm.transport.resumeMalformed();
   arrivals.set(socket.id, session);
 }
 
 /** What a resume makes of a connection: where it continues, or why its client has to begin anew. */
-async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, player: Player, freshPid: string | null): Promise<Pick<Session, 'rooms' | 'reload'> & Partial<Session>> {
-  const { rooms, resume } = await realm.transport.settle(socket.id, roomsOf(player), (room) => standingIn(player, room));
+async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, { player, party }: { player: Player; party: PartyId | null }, freshPid: string | null): Promise<Pick<Session, 'rooms' | 'reload'> & Partial<Session>> {
+  const { rooms, resume } = await realm.transport.settle(socket.id, roomsOf(player, party), (room) => standingIn(player, party, room));
   if (resume?.recovered) return { rooms, reload: null, position: resume.offset, connectedAtMs: resume.connectedAtMs };
   if (freshPid !== null) beginAnew(socket, freshPid);
   return { rooms, reload: resume ? resume.reason : null };

@@ -19,3 +19,11 @@ export interface EventRow<E extends ClientEventName> {
 export function anyone(): void {
   // The connection was authenticated; nothing else is needed.
 }
+
+/**
+ * For events whose rule needs state that others change at the same moment: the script that makes the change, or reads the answer, decides in the same
+ * step, and refuses.
+ */
+export function decidedWithTheEffect(): void {
+  // Asked before the effect, the answer could be outdated by then.
+}

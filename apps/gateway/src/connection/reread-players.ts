@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PlayerChanges } from '@skirmish/emitter';
 import { parseRoom, type RealmId, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
-import { mayBeIn } from '../room/room-access.ts';
 import type { RoomService } from '../room/room-service.ts';
 import type { PlayerCache } from './player-cache.ts';
 import type { Session } from './session.ts';
@@ -120,8 +119,9 @@ export class RereadPlayers {
   async #renew(session: Session, player: Session['player']): Promise<void> {
     session.player = withPlaceOf(session.player, player);
     const { rooms } = this.#options;
-    for (const room of session.socket.rooms) if (isGuild(room) && !mayBeIn(player, room)) await rooms.leaveRoom(session, room);
-    if (player.guild && session.socket.connected) await rooms.joinRoom(session, roomOf.guild(player.guild.id));
+    const own = player.guild && roomOf.guild(player.guild.id);
+    for (const room of session.socket.rooms) if (isGuild(room) && room !== own) await rooms.leaveRoom(session, room);
+    if (own && session.socket.connected) await rooms.joinRoom(session, own);
   }
 }
 

@@ -1,24 +1,15 @@
-import { createBackendEventRecorder } from '@skirmish/backend-events';
-import { PlayerChanges } from '@skirmish/emitter';
-import { namespaceOf, type RealmId, type UserId } from '@skirmish/protocol';
+import { namespaceOf } from '@skirmish/protocol';
 import { createLaneProducer } from '@skirmish/queue';
 import { createRedis } from '@skirmish/redis';
 import type { Server } from 'socket.io';
-import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import { givenUpAfterMs, guardRedis } from '../cluster/transport-health.ts';
-import type { GatewayContext, RealmContext } from '../context.ts';
-import { MailDelivery } from '../mailbox/deliver.ts';
+import type { RealmContext } from '../context.ts';
 import { followRooms } from '../room/ephemeral-rooms.ts';
-import { RoomService } from '../room/room-service.ts';
-import { Zones } from '../zone/zones.ts';
 import { createArrive } from './arrive.ts';
 import { type Arrivals, createAuthenticate } from './authenticate.ts';
-import { ClusterLimits } from './cluster-limits.ts';
 import type { EventTable } from './events.ts';
-import { rejectionOf } from './rejection-of.ts';
-import { RereadPlayers } from './reread-players.ts';
+import { type RealmBase, realmPartsOf } from './realm-parts.ts';
 import type { RealmNamespace } from './session.ts';
-import { Sessions } from './sessions.ts';
 import { guardVolatile } from './volatile-guard.ts';
 
 /** A realm that is being served, and how to end that. */
@@ -27,11 +18,8 @@ export interface ServedRealm extends RealmContext {
   close(): Promise<void>;
 }
 
-export interface ServeRealmParts {
-  readonly gateway: GatewayContext;
+export interface ServeRealmParts extends Omit<RealmBase, 'nsp'> {
   readonly io: Server;
-  readonly realm: RealmId;
-  readonly transport: RealmTransport;
   readonly table: EventTable;
 }
 
@@ -43,7 +31,6 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   guardRedis(redis, { realm, connection: 'lanes', logger, metrics: metrics.registry });
   const bus = createRedis({ url: config.redisUrl, name: `gateway-${realm}-service`, role: 'command', logger, socketTimeoutMs: givenUpAfterMs(config.readBlockMs) });
   guardRedis(bus, { realm, connection: 'service', logger, metrics: metrics.registry });
-  const players = playersOf({ gateway, realm, transport });
   const lane = { redis, realm, logger, metrics: metrics.registry };
   const context: RealmContext = {
     gateway,
@@ -51,30 +38,8 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
     nsp,
     transport,
     bus,
-    ...players,
-    clusterLimits: limitsOf(gateway, transport),
-    backend: createBackendEventRecorder({
-      redis: transport.redis,
-      realm,
-      retentionMs: config.backendEventsRetentionMs,
-      entriesMax: config.backendEventsMax,
-      onDropped: (count, why) => { metrics.backendEventsDropped.inc({ why }, count); },
-    }),
-    zones: new Zones({
-      nsp,
-      transport,
-      slow: overload.slow.ids,
-      dropsEphemeral: overload.dropsEphemeral,
-      onUnreadable: () => { metrics.report('position-refused', { realm }); },
-      onPublished: () => { metrics.ticksPublished.inc(); },
-    }),
+    ...realmPartsOf({ gateway, realm, transport, nsp }),
     lanes: { combat: createLaneProducer({ ...lane, queue: 'combat' }), chat: createLaneProducer({ ...lane, queue: 'chat' }) },
-    mail: new MailDelivery({
-      emitter: transport.emitter,
-      mailbox: gateway.mailbox,
-      isHere: (userId) => players.sessions.of(userId).length > 0,
-      report: (event, details) => { metrics.report(event, { realm }, details); },
-    }),
     calls: { count: 0 },
   };
   const arrivals: Arrivals = new Map();
@@ -82,42 +47,18 @@ export async function serveRealm({ gateway, io, realm, transport, table }: Serve
   nsp.use(createAuthenticate(context, arrivals));
   nsp.on('connection', createArrive(context, arrivals, table));
   followRooms({ nsp, transport, slow: overload.slow.ids, dropsEphemeral: overload.dropsEphemeral, onUnreadable: () => { metrics.report('ephemeral-refused', { realm }); } });
+  transport.onReread(context.reread.changed);
   await transport.start(nsp as never);
   context.zones.start();
-  transport.onReread(players.reread.changed);
+  context.parties.start();
+  context.presence.start();
   // Whoever registers again does so because Redis may have lost what it held, change marks too.
   transport.onIncarnation(() => { gateway.players.distrust(realm); });
   const close = async (): Promise<void> => {
-    players.reread.close();
+    context.reread.close();
     await Promise.allSettled([context.lanes.combat.close(), context.lanes.chat.close(), context.mail.close()]);
     redis.disconnect();
     bus.disconnect();
   };
   return { ...context, close };
-}
-
-/** Who is connected here, in which rooms, and what the database says about them. */
-function playersOf({ gateway, realm, transport }: Pick<ServeRealmParts, 'gateway' | 'realm' | 'transport'>): Pick<RealmContext, 'sessions' | 'changes' | 'rooms' | 'reread'> {
-  const sessions = new Sessions();
-  const changes = new PlayerChanges(transport.redis, realm);
-  const rooms = new RoomService({
-    transport,
-    emitter: transport.emitter,
-    report: (event, kind) => { gateway.metrics.report(event, { kind }); },
-  });
-  const onFailed = (userId: UserId, err: unknown): void => { gateway.metrics.report('reread-failed', { code: rejectionOf(err).code }, { err, userId }); };
-  const reread = new RereadPlayers({ realm, sessions, changes, rooms, players: gateway.players, onFailed });
-  return { sessions, changes, rooms, reread };
-}
-
-function limitsOf({ config, metrics, buckets, mutes }: GatewayContext, { realm, redis }: RealmTransport): ClusterLimits {
-  return new ClusterLimits({
-    realm,
-    redis,
-    buckets,
-    mutes,
-    scale: config.rateLimitScale,
-    connectsPerSecond: config.connectsPerUserPerSecond,
-    onUncounted: (event) => { metrics.report('rate-uncounted', { client_event: event }); },
-  });
 }

@@ -1,5 +1,5 @@
 import type { Role } from '@skirmish/auth';
-import type { CharacterId, ClientToServerEvents, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
+import type { CharacterId, CharacterStatus, ClientToServerEvents, Party, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
 import { Turns } from './turns.ts';
@@ -37,15 +37,19 @@ export interface Session {
   readonly position: string;
   /** The rooms that it is in from the first moment. */
   readonly rooms: readonly RoomName[];
+  /** The party of the user when the session began; later ones are told by events. */
+  readonly party: Party | null;
   /** Why the client asked to resume in vain, or null. */
   readonly reload: string | null;
   readonly turns: Turns;
   /** Calls that have not been answered. */
   readonly calls: { count: number };
   player: Player;
+  /** Of its character, as long as this session controls it. */
+  status: CharacterStatus;
 }
 
 /** Makes the session of a socket that passed authentication. */
-export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls'>): Session {
-  return { ...parts, socketId: parts.socket.id, turns: new Turns(), calls: { count: 0 } };
+export function createSession(parts: Omit<Session, 'socketId' | 'turns' | 'calls' | 'status'>): Session {
+  return { ...parts, socketId: parts.socket.id, status: 'online', turns: new Turns(), calls: { count: 0 } };
 }

@@ -23,8 +23,8 @@ export function followRooms(options: EphemeralRoomsOptions): void {
   nsp.adapter.on('create-room', (name: string) => {
     const room = followed(name);
     if (!room) return;
-    transport.volatile.follow(room, (body) => {
-      const ephemeral = parseEphemeral(body);
+    transport.volatile.follow(room, (body, bytes) => {
+      const ephemeral = parseEphemeral(body, bytes);
       if (!ephemeral) onUnreadable();
       else if (!dropsEphemeral()) deliver(options, room, ephemeral);
     });

@@ -1,9 +1,9 @@
 import type { Player } from '@skirmish/database';
 import type { Standing } from '../cluster/realm-transport-types.ts';
-import { combatantsMax, parseRoom, partyMembersMax, type RoomKind, type RoomName, roomOf } from '@skirmish/protocol';
+import { combatantsMax, parseRoom, type PartyId, partyMembersMax, type RoomKind, type RoomName, roomOf } from '@skirmish/protocol';
 
-/** Whether a player belongs in a room: decided from what the server knows, never from what a client says. */
-export function mayBeIn(player: Player, room: RoomName): boolean {
+/** Whether a player, who is in this party, belongs in a room: decided from what the server knows, never from what a client says. */
+export function mayBeIn(player: Player, party: PartyId | null, room: RoomName): boolean {
   const parsed = parseRoom(room);
   switch (parsed?.kind) {
     case 'realm':
@@ -16,9 +16,10 @@ export function mayBeIn(player: Player, room: RoomName): boolean {
       return parsed.id === player.guild?.id;
     case 'combat':
       return player.combats.some((id) => id === parsed.id);
-    // Spectators and parties have no membership in this gateway yet.
-    case 'combat-watch':
     case 'party':
+      return parsed.id === party;
+    // Spectators have no membership in this gateway yet.
+    case 'combat-watch':
     case undefined:
       return false;
   }
@@ -26,32 +27,36 @@ export function mayBeIn(player: Player, room: RoomName): boolean {
 
 /**
  * What a room of a session that comes back is to its player now. Guilds are permission: of one that the player has left meanwhile nothing is
- * said any more. A fight, a party and a fight that is watched are left by the emission that says so; until then the session stays in them.
+ * said any more. A fight, a party and a fight that is watched are left by the emission that says so; until then the session stays in them. But a user is in
+ * one party only.
  */
-export function standingIn(player: Player, room: RoomName): Standing {
-  switch (parseRoom(room)?.kind) {
+export function standingIn(player: Player, party: PartyId | null, room: RoomName): Standing {
+  const parsed = parseRoom(room);
+  switch (parsed?.kind) {
     case 'combat':
     case 'combat-watch':
-    case 'party':
       return 'member';
+    case 'party':
+      return party === null || parsed.id === party ? 'member' : 'past';
     case 'zone':
-      return mayBeIn(player, room) ? 'member' : 'past';
+      return mayBeIn(player, party, room) ? 'member' : 'past';
     case 'realm':
     case 'user':
     case 'guild':
-      return mayBeIn(player, room) ? 'member' : 'revoked';
+      return mayBeIn(player, party, room) ? 'member' : 'revoked';
     case undefined:
       return 'revoked';
   }
 }
 
-/** The rooms that a player is in from the first moment. */
-export function roomsOf(player: Player): RoomName[] {
+/** The rooms that a player is in from the first moment; that of the party is Redis's to say. */
+export function roomsOf(player: Player, party: PartyId | null = null): RoomName[] {
   return [
     roomOf.realm,
     roomOf.user(player.userId),
     ...(player.character ? [roomOf.zone(player.character.zone.id)] : []),
     ...(player.guild ? [roomOf.guild(player.guild.id)] : []),
+    ...(party === null ? [] : [roomOf.party(party)]),
     ...player.combats.map((id) => roomOf.combat(id)),
   ];
 }

@@ -2,6 +2,7 @@ import type { EmitOptions, EmittedEvent, Emitter } from '@skirmish/emitter';
 import { type CharacterId, parseRoom, Rejection, type RoomKind, type RoomName, roomsOfSocketMax, type UserId } from '@skirmish/protocol';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { Session } from '../connection/session.ts';
+import { partyOf } from '../party/party-of.ts';
 import { isOfConnection, mayBeIn, sizeMaxOf } from './room-access.ts';
 
 export interface RoomMember {
@@ -86,7 +87,7 @@ export class RoomService {
     const { socket, socketId, player } = session;
     const parsed = parseRoom(room);
     if (!parsed) throw new Rejection('room/not-found');
-    if (!mayBeIn(player, room)) throw new Rejection('room/forbidden');
+    if (!mayBeIn(player, partyOf(session), room)) throw new Rejection('room/forbidden');
     if (socket.rooms.has(room)) return;
     // One of them is the socket's own.
     if (socket.rooms.size > roomsOfSocketMax) throw new Rejection('room/too-many');

@@ -17,7 +17,7 @@ export function welcome(realm: RealmContext, session: Session): void {
     tokenExpiresAtMs: socket.data.expiresAtMs,
     rooms: [...session.rooms],
     zone: zoneOf(realm, session),
-    party: null,
+    party: session.party,
     guild: player.guild && { id: player.guild.id, name: player.guild.name },
     combats: [...player.combats],
   };

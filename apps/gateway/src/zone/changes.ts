@@ -12,6 +12,7 @@ export class Changes {
 
   enter(id: CharacterId): void {
     this.left.delete(id);
+    this.moved.delete(id);
     this.entered.add(id);
   }
 

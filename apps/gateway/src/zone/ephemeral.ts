@@ -18,13 +18,13 @@ const ephemeralSchema = v.object({
   exceptRooms: v.pipe(v.array(v.custom<RoomName>((room) => typeof room === 'string' && parseRoom(room) !== null)), v.maxLength(10)),
 });
 
-/** Reads an ephemeral event from a room's channel; null for anything else, never throws. */
-export function parseEphemeral(body: unknown): Ephemeral | null {
+/** Reads an ephemeral event from a room's channel, with the bytes that came beside it; null for anything else, never throws. */
+export function parseEphemeral(body: unknown, bytes: Uint8Array | null = null): Ephemeral | null {
   const result = v.safeParse(ephemeralSchema, body, { abortEarly: true });
   if (!result.success) return null;
   const { event } = result.output;
   if (!isServerEventName(event)) return result.output;
-  const payload = v.safeParse(serverEvents[event].schema, result.output.payload, { abortEarly: true });
+  const payload = v.safeParse(serverEvents[event].schema, bytes ? { ...result.output.payload, bytes } : result.output.payload, { abortEarly: true });
   return payload.success ? { ...result.output, event, payload: payload.output } : null;
 }
 

@@ -44,6 +44,24 @@ describe('a zone of one gateway', () => {
     expect(zone.takeTick(20, 0, true)).toMatchObject({ keyframe: true, entered: [], moved: [['c1', 500, 500, 0], ['c2', 500, 500, 0]] });
   });
 
+  it('[ZON7] tells a new status at once to clients and gateways, and that it ended with its socket', () => {
+    const [a, b] = [zoneOf('a'), zoneOf('b')] as const;
+    const [older, newer] = [claimant('c1', 1), claimant('c1', 2)];
+    a.enter(older, 0);
+    converse([a, b], 0);
+    for (const zone of [a, b]) zone.takeTick(1, 0, false);
+    a.setStatus(older, 'busy');
+    converse([a, b], 0);
+    for (const zone of [a, b]) expect(zone.takeTick(2, 0, false)).toMatchObject({ entered: [{ characterId: 'c1', status: 'busy' }], moved: [], left: [] });
+    b.enter(newer, 0);
+    a.setStatus(older, 'away');
+    converse([a, b], 0);
+    for (const zone of [a, b]) expect(zone.takeTick(3, 0, false)).toMatchObject({ entered: [{ characterId: 'c1', status: 'online' }], left: [] });
+    a.setStatus(older, 'away');
+    converse([a, b], 0);
+    for (const zone of [a, b]) expect(zone.characters()).toMatchObject([{ status: 'online' }]);
+  });
+
   it('the newer socket takes over in place, without a new reserve of distance', () => {
     const zone = zoneOf('a');
     const [older, newer] = [claimant('c1', 1), claimant('c1', 2)];

@@ -1,4 +1,4 @@
-import type { CharacterId, CharacterSeen, IncarnationId, ServerPayload, ZoneId } from '@skirmish/protocol';
+import type { CharacterId, CharacterSeen, CharacterStatus, IncarnationId, ServerPayload, ZoneId } from '@skirmish/protocol';
 import { appearAt, decideMove, type Move, type MoveDecision, type MoverState } from '../character/movement-rules.ts';
 import { Changes } from './changes.ts';
 import type { ClaimedCharacter, MovedRow, Publication } from './publication.ts';
@@ -97,6 +97,15 @@ export class ZoneState {
     return decision;
   }
 
+  /** Sets the status of the character of a session; nothing happens when a newer session controls it. */
+  setStatus(claimant: Claimant, status: CharacterStatus): void {
+    const id = claimant.character.characterId;
+    const known = this.#known.get(id);
+    if (!known || !this.#controls(claimant)) return;
+    this.#know({ ...known, status });
+    this.#forGateways.enter(id);
+  }
+
   /** Takes in what another gateway published; its newest word about its own characters counts. */
   receive(publication: Publication, nowMs: number): void {
     const { from } = publication;
@@ -177,9 +186,15 @@ export class ZoneState {
     const before = this.#movers.get(id);
     this.#movers.set(id, before ? { ...before, seq: -1 } : appearAt(place, nowMs));
     const { x, y, facing } = place;
-    this.#known.set(id, { ...newest.character, x, y, facing, claimMs: newest.connectedAtMs, owner: here });
-    if (!known) this.#forClients.enter(id);
+    this.#know({ ...newest.character, x, y, facing, claimMs: newest.connectedAtMs, owner: here });
     this.#forGateways.enter(id);
+  }
+
+  /** Clients hear of a character when it is new, and once more when its status is. */
+  #know(character: Known): void {
+    const before = this.#known.get(character.characterId);
+    this.#known.set(character.characterId, character);
+    if (before?.status !== character.status) this.#forClients.enter(character.characterId);
   }
 
   #appeared(character: ClaimedCharacter, from: IncarnationId, nowMs: number): void {
@@ -188,9 +203,8 @@ export class ZoneState {
     if (known?.owner === here && !this.#yields(known, character, from)) return;
     if (known && known.owner !== here && known.owner !== from && known.claimMs > character.claimMs) return;
     if (known?.owner === here) this.#movers.delete(id);
-    this.#known.set(id, { ...character, owner: from });
-    if (known) this.#forClients.move(id);
-    else this.#forClients.enter(id);
+    this.#know({ ...character, owner: from });
+    this.#forClients.move(id);
     // The owner's newest session may have gone and left an older one in control than the one that waits here.
     const waiting = this.#claimants.get(id)?.at(-1);
     if (waiting && waiting.connectedAtMs > character.claimMs) this.#claim(id, nowMs);

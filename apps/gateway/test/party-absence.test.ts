@@ -1,0 +1,228 @@
+import type { Party } from '@skirmish/protocol';
+import { keysOf } from '@skirmish/redis';
+import { eventually, timePasses } from '@skirmish/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { gather, idsOf, noPartyIsLeft, PartyPlayer } from './_parties.ts';
+import { type RoomsBench, startRoomsBench } from './_rooms.ts';
+
+const windowMs = 3_000;
+const graceMs = 300;
+const invitationMs = 400;
+
+let bench: RoomsBench;
+const players: PartyPlayer[] = [];
+beforeAll(async () => {
+  bench = await startRoomsBench([], {
+    RATE_LIMIT_SCALE: '100',
+    RESUME_WINDOW_MS: String(windowMs),
+    PRESENCE_GRACE_MS: String(graceMs),
+    PARTY_INVITATION_MS: String(invitationMs),
+    PARTY_SWEEP_MS: '50',
+  });
+});
+afterEach(async () => {
+  for (const player of players.splice(0)) {
+    if (player.client.socket.connected) await player.leave().catch(() => undefined);
+    player[Symbol.dispose]();
+  }
+  await eventually(async () => (await bench.redis.zcard(keysOf(bench.gateways[0]!.realm as never).parties)) === 0, { timeoutMs: 3 * windowMs, what: 'the end of all parties' });
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+async function enter(gateway: number, userId: string): Promise<PartyPlayer> {
+  const player = await PartyPlayer.join(bench, gateway, userId);
+  players.push(player);
+  return player;
+}
+
+const updates = (player: PartyPlayer): Party[] => player.client.payloads<{ party: Party }>('party:updated').map(({ party }) => party);
+const lineOf = ({ leaderId, members }: Party): string => `${leaderId}: ${members.map(({ userId, online }) => (online ? userId : `(${userId})`)).join(' ')}`;
+const hears = (player: PartyPlayer, line: string) => player.client.hears<{ party: Party }>('party:updated', ({ party }) => lineOf(party) === line);
+
+describe('a member who is away', () => {
+  it('[PTY9] is not seen to be for the grace, then it is, and at once when it is back', async () => {
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    await gather(leader, member);
+    const before = updates(leader).length;
+    await member.drop(bench, 1);
+    expect(await member.comeBack(bench, 2)).toBe(true);
+    await timePasses(2 * graceMs, 'a grace in which nothing may be told');
+    expect(updates(leader)).toHaveLength(before);
+    await member.drop(bench, 2);
+    await hears(leader, 'p1: p1 (p2)');
+    expect(await member.comeBack(bench, 0)).toBe(true);
+    await hears(leader, 'p1: p1 p2');
+    expect(lineOf(member.welcome.party!)).toBe('p1: p1 p2');
+    await eventually(() => expect(updates(member).map(lineOf).slice(-2)).toEqual(['p1: p1 (p2)', 'p1: p1 p2']));
+    expect(updates(leader)).toHaveLength(before + 2);
+  });
+
+  it('[PTY9] has no drop shown that began after it was back', async () => {
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    await gather(leader, member);
+    const before = updates(leader).length;
+    for (let round = 0; round < 4; round += 1) {
+      await member.drop(bench, 1);
+      await timePasses(graceMs / 2, 'an absence that is shorter than the grace');
+      await member.comeBack(bench, 1);
+    }
+    await timePasses(graceMs, 'the rest of the grace');
+    expect(updates(leader)).toHaveLength(before);
+  });
+
+  it('[PTY9] loses its place after the window, and the party ends with its last member', async () => {
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    const party = await gather(leader, member);
+    await member.drop(bench, 1);
+    await eventually(() => expect(updates(leader).map(lineOf).at(-1)).toBe('p1: p1'), { timeoutMs: 2 * windowMs });
+    expect(await member.comeBack(bench, 1)).toBe(false);
+    expect(member.welcome.party).toBeNull();
+    await leader.drop(bench, 0);
+    const keys = keysOf(bench.gateways[0]!.realm as never);
+    await eventually(async () => (await bench.redis.exists(keys.party(party.id), keys.partyOf(leader.userId), keys.parties)) === 0, { timeoutMs: 2 * windowMs });
+    await noPartyIsLeft(bench);
+  }, 30_000);
+
+  it('[PTY8] leads no longer after the window: the first who is online does, in the order of joining', async () => {
+    const [leader, second, third] = [await enter(0, 'p1'), await enter(1, 'p2'), await enter(2, 'p3')];
+    await gather(leader, second, third);
+    await leader.drop(bench, 0);
+    await timePasses(windowMs / 2, 'half of the window');
+    await second.drop(bench, 1);
+    await hears(third, 'p1: (p1) (p2) p3');
+    await eventually(() => hears(third, 'p3: (p2) p3'), { timeoutMs: 2 * windowMs });
+    expect(await second.comeBack(bench, 0)).toBe(true);
+    await hears(third, 'p3: p2 p3');
+  }, 30_000);
+
+  it('[PTY8] leads still when it is back within the window', async () => {
+    const [leader, second] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    await gather(leader, second);
+    await leader.drop(bench, 0);
+    await hears(second, 'p1: (p1) p2');
+    await timePasses(windowMs / 2, 'half of the window');
+    expect(await leader.comeBack(bench, 2)).toBe(true);
+    await hears(second, 'p1: p1 p2');
+    await timePasses(windowMs, 'the rest of the window and more');
+    expect(lineOf(second.told!)).toBe('p1: p1 p2');
+    await expect(second.kick('p1')).rejects.toThrow('party/not-leader');
+  }, 30_000);
+
+  it('[PTY8] when the leader leaves, the longest member leads where nobody is online', async () => {
+    const [leader, second, third] = [await enter(0, 'p1'), await enter(1, 'p2'), await enter(2, 'p3')];
+    await gather(leader, second, third);
+    await Promise.all([second.drop(bench, 1), third.drop(bench, 2)]);
+    await hears(leader, 'p1: p1 (p2) (p3)');
+    await leader.leave();
+    await hears(leader, 'p2: (p2) (p3)');
+    expect(await third.comeBack(bench, 1)).toBe(true);
+    expect(lineOf(third.welcome.party!)).toBe('p2: (p2) p3');
+  });
+});
+
+describe('a session that comes back', () => {
+  it('[PTY7] was kicked while it was away: hears of it, and nothing of the party after it', async () => {
+    const [leader, member, third] = [await enter(0, 'p1'), await enter(1, 'p2'), await enter(2, 'p3')];
+    const party = await gather(leader, member, third);
+    await eventually(() => expect(idsOf(member.told!)).toHaveLength(3));
+    await member.drop(bench, 1);
+    await leader.kick('p2');
+    await leader.promote('p3');
+    await bench.served(0).transport.emitter.emit({ rooms: [`party:${party.id}` as never] }, 'app:secret', {});
+    expect(await member.comeBack(bench, 2)).toBe(true);
+    expect(member.welcome.party).toBeNull();
+    await hears(member, 'p1: p1 p3');
+    expect(member.welcome.rooms).not.toContain(`party:${party.id}`);
+    await bench.served(0).transport.emitter.emit({ rooms: ['realm' as never] }, 'app:end', {});
+    await member.client.hears('app:end' as never);
+    expect(updates(member).map(idsOf).at(-1)).toEqual(['p1', 'p3']);
+    expect(updates(member).at(-1)?.leaderId).toBe('p1');
+    expect(member.client.payloads('app:secret' as never)).toEqual([]);
+  });
+
+  it('[PTY10] has joined with another socket while it was away, or left: it is where its user is, and heard everything of its stays', async () => {
+    const [leader, away, other] = [await enter(0, 'p1'), await enter(1, 'p2'), await enter(2, 'p2')];
+    const party = await leader.create();
+    await bench.served(0).transport.emitter.emit({ rooms: ['user:p2' as never] }, 'app:begin', {});
+    await away.client.hears('app:begin' as never);
+    await away.drop(bench, 1);
+    await leader.invite('p2');
+    await other.accept(party.id);
+    await bench.served(0).transport.emitter.emit({ rooms: [`party:${party.id}` as never] }, 'app:first', {});
+    expect(await away.comeBack(bench, 0)).toBe(true);
+    expect(away.welcome).toMatchObject({ party: { id: party.id }, rooms: expect.arrayContaining([`party:${party.id}`]) });
+    await away.client.hears('app:first' as never);
+    expect(updates(away).map(idsOf)).toEqual([['p1', 'p2']]);
+    await away.drop(bench, 0);
+    await other.leave();
+    await leader.create();
+    await bench.served(0).transport.emitter.emit({ rooms: [`party:${party.id}` as never] }, 'app:second', {});
+    expect(await away.comeBack(bench, 1)).toBe(true);
+    expect(away.welcome.party).toBeNull();
+    await bench.served(0).transport.emitter.emit({ rooms: ['realm' as never] }, 'app:end', {});
+    await away.client.hears('app:end' as never);
+    expect(updates(away).map(idsOf)).toEqual([['p1', 'p2'], ['p1']]);
+    expect(away.client.payloads('app:second' as never)).toEqual([]);
+  });
+
+  it('[PTY10] begins anew in the party, with its state in the welcome', async () => {
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    const party = await gather(leader, member);
+    const fresh = await enter(2, 'p2');
+    expect(fresh.welcome.party).toEqual(party);
+    expect(fresh.welcome.rooms).toContain(`party:${party.id}`);
+    await leader.promote('p2');
+    await hears(fresh, 'p2: p1 p2');
+  });
+
+  it('[PTY10] loses no change that falls into its connecting', async () => {
+    const leader = await enter(0, 'p1');
+    const party = await leader.create();
+    const other = await enter(0, 'p9');
+    for (let round = 0; round < 15; round += 1) {
+      await leader.invite('p9');
+      const [fresh] = await Promise.all([enter(1 + (round % 2), 'p9'), other.accept(party.id)]);
+      await leader.promote('p1');
+      await bench.served(0).transport.emitter.emit({ rooms: [`party:${party.id}` as never] }, 'app:mark', { round });
+      await fresh.client.hears<{ round: number }>('app:mark' as never, (mark) => mark.round === round);
+      const [leaving] = await Promise.all([enter(1 + (round % 2), 'p9'), other.leave()]);
+      await bench.served(0).transport.emitter.emit({ rooms: [`party:${party.id}` as never] }, 'app:after', { round });
+      await bench.served(0).transport.emitter.emit({ rooms: ['user:p9' as never] }, 'app:end', { round });
+      await leaving.client.hears<{ round: number }>('app:end' as never, (end) => end.round === round);
+      await fresh.client.hears<{ round: number }>('app:end' as never, (end) => end.round === round);
+      expect([...leaving.client.payloads('app:after' as never), ...fresh.client.payloads('app:after' as never)]).toEqual([]);
+      const known = leaving.told ?? leaving.welcome.party;
+      expect(known === null || !idsOf(known).includes('p9')).toBe(true);
+      for (const player of players.splice(2)) player[Symbol.dispose]();
+    }
+  }, 60_000);
+});
+
+describe('time', () => {
+  it('[PTY2] ends an invitation, and another one renews it', async () => {
+    const [leader, guest] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    const party = await leader.create();
+    await leader.invite('p2');
+    await timePasses(invitationMs + 50, 'an invitation that ends');
+    await expect(guest.accept(party.id)).rejects.toThrow('party/not-invited');
+    await leader.invite('p2');
+    await timePasses(invitationMs / 2, 'a part of its time');
+    await leader.invite('p2');
+    await timePasses(invitationMs / 2 + 100, 'its first time is over');
+    expect(idsOf(await guest.accept(party.id))).toEqual(['p1', 'p2']);
+  });
+
+  it('does not stop at a party that cannot be read', async () => {
+    const keys = keysOf(bench.gateways[0]!.realm as never);
+    await bench.redis.set(keys.party('pt_bad' as never), 'no JSON');
+    await bench.redis.zadd(keys.parties, 0, 'pt_bad', 0, 'pt_gone');
+    const [leader, member] = [await enter(0, 'p1'), await enter(1, 'p2')];
+    await gather(leader, member);
+    await member.drop(bench, 1);
+    await hears(leader, 'p1: p1 (p2)');
+    expect(bench.gateways.flatMap(({ logs }) => logs).some((line) => line.includes('a party cannot be read'))).toBe(true);
+    await eventually(async () => (await bench.redis.zscore(keys.parties, 'pt_gone')) === null);
+    await bench.redis.del(keys.party('pt_bad' as never));
+    await bench.redis.zrem(keys.parties, 'pt_bad');
+  });
+});
