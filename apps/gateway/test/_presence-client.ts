@@ -32,6 +32,8 @@ export class PresenceClient {
     this.rooms = new Set(of.rooms);
     this.zone = of.zone;
     this.socket = io(url, {
+      // A connection that breaks while it is being opened is missed by the client until this time is over, 20 s by default.
+      timeout: 2_000,
       transports: ['websocket'], forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, randomizationFactor: 0.5,
       auth: (answer) => { answer({ userId: this.userId, rooms: [...this.rooms], zone: this.zone, client: of.name }); },
     });
