@@ -6,6 +6,9 @@ const long = 'apps/e2e/test/long/**';
 /** Tests of several processes that take a minute each: `npm run test:e2e` has them. */
 const slow = ['redis-outages', 'redis-silence', 'resume-chaos', 'resume-cost', 'rolling-restart', 'server-api', 'transport', 'lanes', 'ghosts', 'fuzz'].map((name) => `apps/e2e/test/${name}.test.ts`);
 
+/** Tests of one package that take a minute each, likewise. */
+const slowOfPackages = ['slow-consumer', 'pressure'].map((name) => `apps/gateway/test/${name}.test.ts`);
+
 /** Storeys, circles, layout and documents. */
 export const arrows = (options: Partial<TestSelection> = {}): Stage => tests('arrows', { paths: [...architecture, 'apps/e2e/src/'], ...options });
 
@@ -14,7 +17,10 @@ export const unitTests = (options: Partial<TestSelection> = {}): Stage => tests(
 
 /** Tests of packages and apps that boot something of their own. */
 export const packageTests = (options: Partial<TestSelection> = {}): Stage =>
-  tests('integration tests', { paths: ['/test/'], exclude: ['apps/e2e/**'], ...options });
+  tests('integration tests', { paths: ['/test/'], exclude: ['apps/e2e/**', ...slowOfPackages], ...options });
+
+/** Those that they leave out. */
+export const slowPackageTests: Stage = tests('slow tests of one package', { paths: slowOfPackages, serial: true });
 
 /** The gateway alone: its rules, and one process with its sockets. */
 export const socketTests: Stage = tests('gateway', { paths: ['apps/gateway/'] });
