@@ -85,7 +85,7 @@ describe('a party', () => {
     const next = await second.create();
     await second.invite('p3');
     expect(idsOf(await mover.accept(next.id))).toEqual(['p2', 'p3']);
-    expect(await first.client.hears<{ party: Party }>('party:updated', ({ party }) => idsOf(party).length === 1 && party.id === old.id)).toBeTruthy();
+    await first.client.hears<{ party: Party }>('party:updated', ({ party }) => idsOf(party).length === 1 && party.id === old.id);
     await eventually(() => expect(mover.told).toMatchObject({ id: next.id }));
     const rooms = [...bench.session(2, 'p3').socket.rooms].filter((room) => room.startsWith('party:'));
     expect(rooms).toEqual([`party:${next.id}`]);
