@@ -37,7 +37,7 @@ const events = {
   'sanction-set': { message: 'a user was sanctioned', level: 'info', labels: ['kind'] },
   'sanction-lifted': { message: 'sanctions of a user were lifted', level: 'info', labels: ['kind'] },
   'tokens-revoked': { message: 'a user was logged out everywhere', level: 'info', labels: [] },
-  'service-called': { message: 'a backend called the service API', level: 'debug', labels: ['operation', 'outcome'] },
+  'service-called': { message: 'a backend called the service API', level: 'info', labels: ['operation', 'outcome'] },
   'sockets-over-limit': { message: 'the oldest sockets of a user are closed', level: 'info', labels: ['realm'] },
 } as const;
 

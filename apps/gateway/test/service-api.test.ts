@@ -220,6 +220,19 @@ describe('what is done', () => {
     expect(text).toMatch(/service_called_total\{.*operation="emit".*outcome="auth\/forbidden".*\} [1-9]/);
   });
 
+  it('every call leaves a line that says who asked what about whom, also one that changes nothing or is refused', async () => {
+    const seen = gateway.logs.length;
+    await call('GET', '/v1/users/p5/online');
+    await call('GET', '/v1/rooms/none/members');
+    await callService(gateway, 'GET', '/v1/users/p5/online', { token: null });
+    const lines = gateway.logs.slice(seen).map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === 'service-called');
+    expect(lines).toMatchObject([
+      { level: 'info', operation: 'isUserOnline', outcome: 'accepted', caller: expect.any(String), target: { id: 'p5' }, requestId: expect.any(String) },
+      { level: 'info', operation: 'getRoomMembers', outcome: 'room/not-found', caller: expect.any(String), target: { room: 'none' } },
+      { level: 'info', operation: 'isUserOnline', outcome: 'auth/missing' },
+    ]);
+  });
+
   it('no token is in a log line', () => {
     const lines = gateway.logs.join('\n');
     expect(lines).toContain('service-called');

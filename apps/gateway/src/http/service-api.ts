@@ -60,6 +60,7 @@ async function admit({ verifier, buckets }: GatewayContext, request: Request, re
 async function serve(gateway: GatewayContext, realms: readonly RealmContext[], route: ServiceRoute, request: Request, response: Response): Promise<unknown> {
   const caller = response.locals['caller'] as Caller;
   const params: object = parseInput(route.params, request.params);
+  response.locals['target'] = params;
   const query: object = parseInput(route.query, request.query);
   const body: object | null = route.body && parseInput(route.body, request.body);
   const realm = realmOf(realms, caller, query, body);
@@ -105,6 +106,7 @@ function countRefused({ metrics }: GatewayContext, { operation }: ServiceRoute) 
   };
 }
 
+/** Every call leaves a line of the log: who called what, on whom, with which outcome. What changes something has one in Postgres as well, before it happens. */
 function details({ locals }: Response): Record<string, unknown> {
-  return { caller: (locals['caller'] as Caller | undefined)?.id, requestId: locals['requestId'] as unknown };
+  return { target: locals['target'] as unknown, caller: (locals['caller'] as Caller | undefined)?.id, requestId: locals['requestId'] as unknown };
 }
