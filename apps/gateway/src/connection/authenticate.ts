@@ -1,5 +1,6 @@
 import type { Identity } from '@skirmish/auth';
 import type { Player } from '@skirmish/database';
+import type { PlayerChange } from '@skirmish/emitter';
 import { type PartyId, protocolVersionMin, refusals, Rejection } from '@skirmish/protocol';
 import type { RealmContext } from '../context.ts';
 import { isInForce } from '../moderation/is-in-force.ts';
@@ -50,8 +51,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   if (protocol !== null && protocol < protocolVersionMin) throw new Rejection('client/too-old');
   const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
-  await realm.clusterLimits.admit(identity.userId);
-  const expected = await admitted(realm, identity);
+  const expected = await admitted(realm, identity, await realm.clusterLimits.admit(identity.userId));
   const characterId = expected.character?.characterId ?? null;
   const { userId, roles, expiresAtMs } = identity;
   socket.data = { userId, characterId, roles, expiresAtMs, device };
@@ -93,9 +93,8 @@ async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, { player, 
  * The player as the database has it now, by what Redis says of changes; one that may not be here throws. Costs no query while nothing
  * has changed since the last one.
  */
-async function admitted(realm: RealmContext, identity: Identity): Promise<Player> {
+async function admitted(realm: RealmContext, identity: Identity, change: PlayerChange): Promise<Player> {
   const { userId, characterId } = identity;
-  const change = await realm.changes.of(userId);
   if (identity.issuedAtMs < change.tokensValidFromMs) throw new Rejection('auth/revoked');
   const query = { realm: realm.realm, userId, ...(characterId === undefined ? {} : { characterId }) };
   return permitted(await realm.gateway.players.get(query, change.mark), identity);
@@ -117,7 +116,7 @@ function permitted(player: Player | null, { characterId, issuedAtMs }: Identity)
 async function settle(realm: RealmContext, socketId: string, expected: Player, identity: Identity): Promise<Player> {
   const registered = new Set(roomsOf(expected));
   for (let round = 0; round < settleRoundsMax; round++) {
-    const player = await admitted(realm, identity);
+    const player = await admitted(realm, identity, await realm.changes.of(identity.userId));
     const missing = roomsOf(player).filter((room) => !registered.has(room));
     if (missing.length === 0) return player;
     await realm.transport.widen(socketId, missing);

@@ -1,3 +1,4 @@
+import type { PlayerChange } from '@skirmish/emitter';
 import { type ClientEventName, type Rate, type RealmId, Rejection, type UserId } from '@skirmish/protocol';
 import { defineScript, keysOf, luaGcra, luaNowUs, type Redis, type RealmKeys } from '@skirmish/redis';
 import { featureOf } from '../limits/ladder.ts';
@@ -41,6 +42,7 @@ return {gcra(KEYS[1], nowUs, tonumber(ARGV[1]), tonumber(ARGV[2])), 0}`,
 
 interface Admission {
   readonly retryAfterMs: number;
+  readonly change: PlayerChange;
   /** Features and what is left of their mutes, milliseconds. */
   readonly mutes: readonly (readonly [feature: string, leftMs: number])[];
 }
@@ -50,6 +52,7 @@ const takeConnect = defineScript<readonly [intervalUs: number, burst: number], A
   lua: `${luaGcra}${luaNowUs}
 local answer = {gcra(KEYS[1], nowUs, tonumber(ARGV[1]), tonumber(ARGV[2]))}
 if answer[1] > 0 then return answer end
+answer[2], answer[3] = redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[4]) or '0'
 local mutes = redis.call('HGETALL', KEYS[2])
 for i = 1, #mutes, 2 do
   answer[#answer + 1] = mutes[i]
@@ -57,9 +60,10 @@ for i = 1, #mutes, 2 do
 end
 return answer`,
   reply: (raw) => {
-    const [retryAfterMs, ...pairs] = raw as (string | number)[];
+    const [retryAfterMs, mark = '', tokensValidFromMs, ...pairs] = raw as (string | number)[];
     const mutes = pairs.flatMap((feature, index) => (index % 2 === 0 ? [[String(feature), Number(pairs[index + 1])] as const] : []));
-    return { retryAfterMs: Number(retryAfterMs), mutes };
+    const change = { mark: mark === '' ? null : String(mark), tokensValidFromMs: Number(tokensValidFromMs ?? 0) };
+    return { retryAfterMs: Number(retryAfterMs), change, mutes };
   },
 });
 
@@ -89,19 +93,20 @@ export class ClusterLimits {
   }
 
   /**
-   * Counts one connect of a user and learns its mutes.
+   * Counts one connect of a user, learns its mutes, and answers what has changed about the user, all in one call.
    * @throws Rejection `rate/limited` with the time to wait, `server/unavailable`
    */
-  async admit(userId: UserId): Promise<void> {
+  async admit(userId: UserId): Promise<PlayerChange> {
     const { redis, buckets, mutes } = this.#options;
     const retryAfterMs = buckets.take(userId, 'connect', this.#connects, Date.now());
     if (retryAfterMs > 0) throw new Rejection('rate/limited', { retryAfterMs });
-    const keys = [this.#keys.limitOf(userId, 'connect'), this.#keys.mutes(userId)];
+    const keys = [this.#keys.limitOf(userId, 'connect'), this.#keys.mutes(userId), this.#keys.changed(userId), this.#keys.revoked(userId)];
     const admission = await takeConnect.run(redis, keys, this.#scaled(this.#connects)).catch((cause: unknown) => {
       throw new Rejection('server/unavailable', { cause });
     });
     if (admission.retryAfterMs > 0) throw new Rejection('rate/limited', { retryAfterMs: admission.retryAfterMs });
     for (const [feature, leftMs] of admission.mutes) if (leftMs > 0) mutes.set(userId, feature, Date.now() + leftMs);
+    return admission.change;
   }
 
   /** Counts one event that this gateway's own bucket has passed. Never rejects. */
