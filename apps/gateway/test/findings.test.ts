@@ -152,15 +152,18 @@ describe('findings of the transport', () => {
     await using gateway = await startBareGateway(server.url, realm, { inboxRetentionMs: 2000 });
     const emitter = createEmitter({ redis, realm, epochGraceMs: 0, inboxRetentionMs: 2000 });
     const player = await joinAs(gateway.url, 'f5', [room]);
+    let heardBeforeTheCut = -1;
+    player.socket.once('disconnect', () => { heardBeforeTheCut = player.received.length; });
     gateway.transport.reader.hold();
     await emitter.emit({ rooms: [room] }, 'app:missed', { n: 1 });
     await timePasses(1700, 'the time of the test');
     gateway.transport.reader.release();
-    await eventually(() => player.disconnects.length === 1);
-    expect(player.received).toEqual([]);
-    await eventually(() => player.welcomes === 2);
+    // On a busy machine there may be a second gap, and a second cut.
+    await eventually(() => player.disconnects.length > 0);
+    expect(heardBeforeTheCut).toBe(0);
+    await eventually(() => player.welcomes > 1 && player.socket.connected);
     await emitter.emit({ rooms: [room] }, 'app:later', { n: 2 });
-    await eventually(() => player.received.length === 1);
+    await eventually(() => player.received.some(({ event }) => event === 'app:later'), { timeoutMs: 15_000 });
     player.close();
   });
 
