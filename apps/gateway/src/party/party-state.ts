@@ -1,7 +1,5 @@
 import { luaRoute } from '@skirmish/emitter';
-
-/** Version of the stored form of a party. */
-const partyVersion = 1;
+import { luaReadParty } from '../cluster/own-party.ts';
 
 /** Numbers of the rules of parties, as the scripts take them; times in milliseconds. */
 export interface PartySettings {
@@ -66,11 +64,11 @@ local function shown(party)
   end
   return '{"party":{"id":' .. cjson.encode(party.id) .. ',"leaderId":' .. cjson.encode(party.leaderId) .. ',"members":[' .. table.concat(members, ',') .. ']}}'
 end
+${luaReadParty}
 local function load(id)
-  local raw = id and redis.call('GET', K .. 'party:' .. id)
-  if not raw then return nil end
-  local party = cjson.decode(raw)
-  if party.v > ${partyVersion} then error('a party of a newer version') end
+  local party, unreadable = nil, false
+  if id then party, unreadable = readParty(id) end
+  if unreadable then error('a party that cannot be read') end
   return party
 end
 local function memberOf(party, userId)
