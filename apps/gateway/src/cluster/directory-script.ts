@@ -2,7 +2,7 @@ import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaReadClock } from '@skirmish/redis';
 import { luaDepart, luaOperations, luaPassSeatOn } from './directory-operations.ts';
 import { luaPresence } from '../presence/presence-lua.ts';
-import { luaPartyOf } from './own-party.ts';
+import { luaPartyOf, luaReadParty } from './own-party.ts';
 import { luaSessions } from './session-script.ts';
 
 export type DirectoryReply =
@@ -46,6 +46,7 @@ ${luaSessions}
 local goneAtMs = nowMs
 ${luaPresence}
 ${luaPassSeatOn}
+${luaReadParty}
 ${luaPartyOf}
 ${luaDepart}
 ${luaRecordLost}

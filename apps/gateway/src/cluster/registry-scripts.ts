@@ -2,7 +2,7 @@ import { luaRecordLost } from '@skirmish/backend-events';
 import { defineScript, luaDrawClock, luaReadClock } from '@skirmish/redis';
 import { luaPresence } from '../presence/presence-lua.ts';
 import { luaDepart, luaPassSeatOn } from './directory-operations.ts';
-import { luaPartyOf } from './own-party.ts';
+import { luaPartyOf, luaReadParty } from './own-party.ts';
 
 /** What the registry knows of one incarnation; version 1 of the record. */
 export interface RegistryRecord {
@@ -182,6 +182,7 @@ local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
 local goneAtMs = ARGV[4] == 'dead' and 0 or nowMs
 ${luaPresence}
 ${luaPassSeatOn}
+${luaReadParty}
 ${luaPartyOf}
 ${luaDepart}
 ${luaRecordLost}

@@ -1,7 +1,5 @@
 import { luaRoute } from '@skirmish/emitter';
-
-/** Version of the stored form of a party. */
-const partyVersion = 1;
+import { luaReadParty } from '../cluster/own-party.ts';
 
 /** Numbers of the rules of parties, as the scripts take them; times in milliseconds. */
 export interface PartySettings {
@@ -66,11 +64,11 @@ local function shown(party)
   end
   return '{"party":{"id":' .. cjson.encode(party.id) .. ',"leaderId":' .. cjson.encode(party.leaderId) .. ',"members":[' .. table.concat(members, ',') .. ']}}'
 end
+${luaReadParty}
 local function load(id)
-  local raw = id and redis.call('GET', K .. 'party:' .. id)
-  if not raw then return nil end
-  local party = cjson.decode(raw)
-  if party.v > ${partyVersion} then error('a party of a newer version') end
+  local party, unreadable = nil, false
+  if id then party, unreadable = readParty(id) end
+  if unreadable then error('a party that cannot be read') end
   return party
 end
 local function memberOf(party, userId)
@@ -131,6 +129,13 @@ local function remove(party, leaving)
   end
   return told, move('5', rooms, 'party:' .. party.id)
 end
+-- Since when a user without a socket is away (nil: longer than is known), and whether it is announced as gone, or due to be: a party says what presence says.
+local function absenceOf(userId)
+  local user = escaped(userId)
+  local notedMs = tonumber(redis.call('ZSCORE', K .. 'presence-changed', user) or nil)
+  if not notedMs then return nil, redis.call('HEXISTS', K .. 'presence-announced', user) == 0 end
+  return notedMs > 0 and math.min(notedMs, nowMs) or nil, nowMs - notedMs >= settings.graceMs
+end
 -- Compares with who is there; answers whether the members have something to hear.
 local function settle(party)
   local changed, leaving, ended = false, {}, false
@@ -139,9 +144,11 @@ local function settle(party)
       changed = changed or not member.online
       member.goneSinceMs, member.online = nil, true
     else
-      member.goneSinceMs = member.goneSinceMs or nowMs
+      local sinceMs, isGone = absenceOf(member.userId)
+      -- An absence that nobody looked at the end of is another one.
+      member.goneSinceMs = math.max(member.goneSinceMs or sinceMs or nowMs, sinceMs or 0)
       local goneMs = nowMs - member.goneSinceMs
-      if member.online and goneMs >= settings.graceMs then member.online, changed = false, true end
+      if member.online and (isGone or goneMs >= settings.graceMs) then member.online, changed = false, true end
       if goneMs >= settings.windowMs then leaving[member.userId], ended = true, true end
     end
   end

@@ -15,11 +15,15 @@ describe('an announcement of presence', () => {
   it.each([
     ['another version', { ...message, v: 2 }],
     ['a user id that nobody can have', { ...message, users: [['a b', 'online', '', '', '']] }],
-    ['a status that is none', { ...message, users: [['x', 'asleep', '', '', '']] }],
     ['users without end', { ...message, users: Array.from({ length: 101 }, () => message.users[0]) }],
     ['no users', { v: 1, kind: 'presence' }],
   ])('is refused with %s', (_what, body) => {
     expect(parseAnnouncement(body)).toBeNull();
+  });
+
+  it('with a status of a later version tells of that user as gone, and of the others', () => {
+    const announced = parseAnnouncement({ ...message, users: [['x', 'asleep', 'guild:red', '', ''], ...message.users] });
+    expect(announced?.map(({ userId, presence }) => [userId, presence?.status])).toEqual([['x', undefined], ['auth0|x', 'away'], ['__proto__', undefined]]);
   });
 
   it('with names that are no rooms keeps the others', () => {

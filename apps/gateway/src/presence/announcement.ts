@@ -29,11 +29,13 @@ const userId = v.pipe(
   v.custom<UserId>((id) => id !== null),
 );
 const statusSchema = presenceSchema.entries.status;
+/** One that a later version gave counts as not there, as in an answer; the other users of the message are told of. */
+const announcedStatus = v.fallback(statusSchema, 'offline');
 
 const messageSchema = v.object({
   v: v.literal(1),
   kind: v.literal('presence'),
-  users: v.pipe(v.array(v.tuple([userId, statusSchema, rooms, rooms, rooms])), v.maxLength(announcedMax)),
+  users: v.pipe(v.array(v.tuple([userId, announcedStatus, rooms, rooms, rooms])), v.maxLength(announcedMax)),
 });
 
 /** Whether a message of the realm's channel is about presence, readable or not. */

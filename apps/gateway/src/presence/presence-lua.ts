@@ -37,10 +37,13 @@ local function presenceOf(user)
   local entry = newest and decoded(redis.call('HGET', K .. 'sockets-of:' .. gateway, newest))
   if not entry then return nil end
   local rooms = {}
-  for _, room in ipairs(type(entry.rooms) == 'table' and entry.rooms or {}) do if isSocial(room) then rooms[#rooms + 1] = room end end
+  for _, room in ipairs(type(entry.rooms) == 'table' and entry.rooms or {}) do
+    if type(room) == 'string' and isSocial(room) then rooms[#rooms + 1] = room end
+  end
   table.sort(rooms)
-  local seat = entry.zoneKey ~= '' and decoded(redis.call('HGET', entry.zoneKey, entry.characterId))
-  return { rooms = table.concat(rooms, ' '), status = seat and seat.status or 'online' }
+  local isSeated = type(entry.zoneKey) == 'string' and entry.zoneKey ~= '' and type(entry.characterId) == 'string'
+  local seat = isSeated and decoded(redis.call('HGET', entry.zoneKey, entry.characterId))
+  return { rooms = table.concat(rooms, ' '), status = seat and type(seat.status) == 'string' and seat.status or 'online' }
 end
 -- What was announced last of a user who was online then.
 local function announcedOf(user)
