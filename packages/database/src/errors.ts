@@ -92,3 +92,12 @@ export const isInfrastructureError = (error: unknown): boolean => !(error instan
  */
 export const toRejection = (error: unknown): Rejection =>
   error instanceof Rejection ? error : new Rejection(classify(error).code, { cause: error });
+
+/** The same for work under way: whatever it throws becomes a Rejection. */
+export async function refusing<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toRejection(error);
+  }
+}

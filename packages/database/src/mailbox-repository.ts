@@ -1,7 +1,7 @@
 import type { RealmId, UserId } from '@skirmish/protocol';
 import { sql, type Transaction } from 'kysely';
 import type { Database } from './database.ts';
-import { toRejection } from './errors.ts';
+import { refusing } from './errors.ts';
 import { json } from './json.ts';
 import type { Schema } from './schema.ts';
 
@@ -111,12 +111,4 @@ async function deliverBatch(transaction: Transaction<Schema>, realm: RealmId, us
   }
   if (delivered.length > 0) await sql`update mailbox set delivered_at_ms = now_ms() where mail_id = any(${delivered}::int8[])`.execute(transaction);
   return { delivered: delivered.length, ...(failure ? { failure } : {}) };
-}
-
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw toRejection(error);
-  }
 }

@@ -1,7 +1,7 @@
 import type { UserId } from '@skirmish/protocol';
 import { sql, type Transaction } from 'kysely';
 import type { Database } from './database.ts';
-import { toRejection } from './errors.ts';
+import { refusing } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 /** One refresh token, by its own id and by the login that it comes from; both are UUIDs. The token itself is never kept. */
@@ -69,12 +69,4 @@ async function begin(transaction: Transaction<Schema>, token: RefreshTokenOfFami
   await sql`
     insert into refresh_families (family_id, user_id, current_token_id, expires_at_ms)
     values (${familyId}::uuid, ${userId}, ${tokenId}::uuid, ${expiresAtMs}::int8)`.execute(transaction);
-}
-
-async function refusing<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw toRejection(error);
-  }
 }
