@@ -4,7 +4,12 @@ import { readableDuration, say } from '../terminal.ts';
 export interface Count {
   passed: number;
   failed: number;
+  /** What failed, each with its first reason: repeated at the end of the run, where somebody who reads only the end sees it. */
+  failures?: readonly string[];
 }
+
+/** So many failures are named at the end; the rest is counted. */
+const namedMax = 20;
 
 /** One part of a run, for example the types or the unit tests. */
 export interface Stage {
@@ -25,6 +30,7 @@ export interface RunOptions {
 export async function runStages(stages: readonly Stage[], { stop = new AbortController().signal, write = say }: RunOptions = {}): Promise<0 | 1 | 130> {
   const total: Count = { passed: 0, failed: 0 };
   const summary: string[] = [];
+  const failures: string[] = [];
   const startedAt = performance.now();
   for (const stage of stages) {
     write(`\n== ${stage.name}`);
@@ -36,18 +42,26 @@ export async function runStages(stages: readonly Stage[], { stop = new AbortCont
     write(`== ${stage.name}: ${verdict} in ${duration}`);
     total.passed += count.passed;
     total.failed += count.failed;
+    failures.push(...(count.failures ?? []).map((failure) => `${stage.name}: ${failure}`));
     if (stop.aborted) return 130;
   }
   write(`\n${summary.join('\n')}\nall in ${readableDuration(performance.now() - startedAt)}`);
+  if (failures.length > 0) write(`\n${namesOf(failures)}\n`);
   write(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+function namesOf(failures: readonly string[]): string {
+  const more = failures.length > namedMax ? [`and ${failures.length - namedMax} more`] : [];
+  return [...failures.slice(0, namedMax), ...more].join('\n');
 }
 
 async function countOf(stage: Stage, stop: AbortSignal, write: (line: string) => void): Promise<Count> {
   try {
     return await stage.run(stop);
   } catch (error) {
-    write(error instanceof Error ? error.message : String(error));
-    return { passed: 0, failed: 1 };
+    const reason = error instanceof Error ? error.message : String(error);
+    write(reason);
+    return { passed: 0, failed: 1, failures: [reason] };
   }
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasOnlyTypes, ownSourcesOf } from './coverage.ts';
 import { runStages, type Stage } from './stage.ts';
 import { countOf } from './tests.ts';
+import { root } from './tool.ts';
 
 const stage = (name: string, passed: number, failed: number): Stage => ({ name, run: () => Promise.resolve({ passed, failed }) });
 const broken: Stage = { name: 'broken', run: () => Promise.reject(new Error('no such tool')) };
@@ -29,6 +31,16 @@ describe('the stages of a run', () => {
   });
 });
 
+describe('the end of a run', () => {
+  it('names what failed, before its last line, and no more than 20 of them', async () => {
+    const lines: string[] = [];
+    const failing: Stage = { name: 'a', run: () => Promise.resolve({ passed: 1, failed: 25, failures: Array.from({ length: 25 }, (_, index) => `test ${index}`) }) };
+    await runStages([failing, broken], { write: (line) => lines.push(line) });
+    expect(lines.at(-2)?.trim().split('\n')).toEqual([...Array.from({ length: 20 }, (_, index) => `a: test ${index}`), 'and 6 more']);
+    expect(lines.at(-1)).toBe('1 passed, 26 failed');
+  });
+});
+
 describe('a run that is stopped', () => {
   it('begins no further stage and says so by its exit code', async () => {
     const stop = new AbortController();
@@ -39,18 +51,32 @@ describe('a run that is stopped', () => {
 });
 
 describe('the count of a test run', () => {
-  const report = { numPassedTests: 5, numFailedTests: 0, numFailedTestSuites: 0, success: true };
+  const report = { numPassedTests: 5, numFailedTests: 0, numFailedTestSuites: 0, success: true, testResults: [] };
 
   it('takes over what the report says', () => {
-    expect(countOf(report, 0)).toEqual({ passed: 5, failed: 0 });
-    expect(countOf({ ...report, numFailedTests: 2, success: false }, 1)).toEqual({ passed: 5, failed: 2 });
+    expect(countOf(report, 0)).toMatchObject({ passed: 5, failed: 0, failures: [] });
+    expect(countOf({ ...report, numFailedTests: 2, success: false }, 1)).toMatchObject({ passed: 5, failed: 2 });
+  });
+
+  it('names the tests that failed, and a file that failed without one', () => {
+    const path = join(root, 'apps', 'x', 'test', 'a.test.ts');
+    const testResults = [
+      { name: path, status: 'failed', message: '', assertionResults: [
+        { status: 'passed', fullName: 'it works' }, { status: 'failed', fullName: 'it lasts', failureMessages: ['Error: gone\n    at x'] },
+      ] },
+      { name: path.replace('a.test', 'b.test'), status: 'failed', message: 'no such module\nmore', assertionResults: [] },
+      { name: path.replace('a.test', 'c.test'), status: 'passed', message: '', assertionResults: [{ status: 'passed', fullName: 'fine' }] },
+    ];
+    expect(countOf({ ...report, numFailedTests: 1, success: false, testResults }, 1).failures).toEqual([
+      'apps/x/test/a.test.ts: it lasts: Error: gone', 'apps/x/test/b.test.ts: no such module',
+    ]);
   });
 
   it('counts a failure that no test shows', () => {
-    expect(countOf(report, 1)).toEqual({ passed: 5, failed: 1 });
-    expect(countOf({ ...report, success: false }, 0)).toEqual({ passed: 5, failed: 1 });
-    expect(countOf(null, 0)).toEqual({ passed: 0, failed: 1 });
-    expect(countOf({ ...report, numPassedTests: 0 }, 0)).toEqual({ passed: 0, failed: 1 });
+    expect(countOf(report, 1)).toMatchObject({ passed: 5, failed: 1, failures: ['something outside of any test, see above'] });
+    expect(countOf({ ...report, success: false }, 0)).toMatchObject({ passed: 5, failed: 1, failures: ['something outside of any test, see above'] });
+    expect(countOf(null, 0)).toMatchObject({ passed: 0, failed: 1, failures: ['something outside of any test, see above'] });
+    expect(countOf({ ...report, numPassedTests: 0 }, 0)).toMatchObject({ passed: 0, failed: 1, failures: ['something outside of any test, see above'] });
   });
 });
 

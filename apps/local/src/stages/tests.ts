@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { Count, Stage } from './stage.ts';
-import { runTool } from './tool.ts';
+import { root, runTool } from './tool.ts';
 
 export interface TestSelection {
   /** Parts of paths: a test file runs when its path contains one of them; all of them when empty. */
@@ -21,6 +21,16 @@ interface JsonReport {
   numFailedTests: number;
   numFailedTestSuites: number;
   success: boolean;
+  testResults: readonly FileReport[];
+}
+
+interface FileReport {
+  /** The path of the file. */
+  name: string;
+  status: string;
+  /** Why the file itself failed, for example in a hook; empty otherwise. */
+  message: string;
+  assertionResults: readonly { status: string; fullName: string; failureMessages?: readonly string[] | null }[];
 }
 
 /** A stage that runs test files. A run that fails without a failed test (an unhandled rejection, a broken file) counts as one failure. */
@@ -57,5 +67,16 @@ export function countOf(report: JsonReport | null, exitCode: number): Count {
   const passed = report?.numPassedTests ?? 0;
   const failed = report?.numFailedTests ?? 0;
   const silentFailure = failed === 0 && (exitCode !== 0 || report === null || !report.success || passed === 0);
-  return { passed, failed: silentFailure ? 1 : failed };
+  const failures = (report?.testResults ?? []).flatMap(failuresOf);
+  return { passed, failed: silentFailure ? 1 : failed, failures: silentFailure && failures.length === 0 ? ['something outside of any test, see above'] : failures };
 }
+
+/** The failed tests of a file and the file itself where no test shows why it failed, each with the first line of its reason. */
+function failuresOf({ name, status, message, assertionResults }: FileReport): string[] {
+  const file = relative(root, name).split(sep).join('/');
+  const failed = assertionResults.filter((result) => result.status === 'failed');
+  if (failed.length === 0) return status === 'failed' ? [`${file}: ${firstLine(message)}`] : [];
+  return failed.map((result) => `${file}: ${result.fullName}: ${firstLine(result.failureMessages?.[0] ?? '')}`);
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0]?.slice(0, 300) ?? '';
