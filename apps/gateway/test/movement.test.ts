@@ -98,9 +98,10 @@ describe('a zone', () => {
 
   it('gives a keyframe with every position at least every two seconds', async () => {
     using client = await join(gateway, 'p12');
-    await eventually(() => client.payloads<Tick>('zone:tick').filter(({ keyframe }) => keyframe).length >= 3, { timeoutMs: 6_000 });
+    await eventually(() => client.payloads<Tick>('zone:tick').filter(({ keyframe }) => keyframe).length >= 3, { timeoutMs: 15_000 });
     const [, first, second] = client.payloads<Tick>('zone:tick').filter(({ keyframe }) => keyframe);
-    expect(second!.atMs - first!.atMs).toBeLessThan(2_200);
+    // Counted in ticks, of which there are ten a second: a stalled machine stretches the time between them.
+    expect(second!.tick - first!.tick).toBe(20);
     expect(second!.moved).toContainEqual(['c12', 412, 400, 0]);
   });
 

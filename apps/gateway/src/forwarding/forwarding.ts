@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Counter, durationBuckets, type Histogram, type Metrics } from '@skirmish/observability';
 import type { RealmTransport } from '../cluster/realm-transport-types.ts';
 import type { ClientAddress } from '../connection/client-address.ts';
@@ -66,6 +67,9 @@ export class Forwarding {
     this.#requests = metrics.counter({ name: 'forwarded_requests_total', help: 'Requests of sessions of other gateways, by outcome', labels: ['outcome'] });
     this.#seconds = metrics.histogram({ name: 'forwarding_seconds', help: 'Duration of a forwarded request; a poll waits for news', labels: ['kind'], buckets: durationBuckets });
     metrics.gauge({ name: 'tunnelled_websockets', help: 'WebSockets here that belong to sessions of other gateways', collect: () => this.#openTunnels });
+    metrics.gauge({ name: 'forwarding_connections_busy', help: 'Connections to other gateways that carry a request; tunnels have their own', collect: () => countOf(this.#agent.sockets) });
+    metrics.gauge({ name: 'forwarding_connections_idle', help: 'Connections to other gateways that wait for a request', collect: () => countOf(this.#agent.freeSockets) });
+    metrics.gauge({ name: 'internal_connections', help: 'Open connections at the internal port: requests and tunnels of other gateways, probes, scrapes, services', collect: () => connectionsOf(internal) });
     internal.keepAliveTimeout = freeConnections.ownersKeepMs;
     this.#standBefore(http, internal);
   }
@@ -201,6 +205,10 @@ export class Forwarding {
     if (kind !== undefined) this.#seconds.observe({ kind }, (performance.now() - startedAt) / 1000);
   }
 }
+
+const countOf = (byOwner: Readonly<Record<string, readonly Socket[] | undefined>>): number => Object.values(byOwner).reduce((sum, sockets) => sum + (sockets?.length ?? 0), 0);
+
+const connectionsOf = promisify((server: HttpServer, done: (error: Error | null, count: number) => void) => { server.getConnections(done); });
 
 /** The same test that the engine makes. */
 const isForEngine = ({ url }: IncomingMessage): boolean => (url ?? '').startsWith(enginePath);
