@@ -17,6 +17,8 @@ export class PresenceClient {
   /** It is not meant to be there any more. */
   gone = false;
   closings = 0;
+  /** Those of them that neither side asked for: it comes back by itself. */
+  breaks = 0;
   resumes = 0;
   /** Probes by name, and how often they came. */
   readonly probes = new Map<string, number>();
@@ -40,6 +42,7 @@ export class PresenceClient {
     this.socket.on('disconnect', (reason) => {
       this.closings += 1;
       if (reason === 'io server disconnect') this.gone = true;
+      else if (reason !== 'io client disconnect') this.breaks += 1;
     });
     this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });
   }

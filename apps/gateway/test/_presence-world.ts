@@ -12,6 +12,7 @@ import type { Farewell } from './_presence-client.ts';
 import { PresenceClient } from './_presence-client.ts';
 import type { Happening } from './_presence-happenings.ts';
 import { clientsMax, emittedRooms, hereRooms, pick, slots, zones } from './_presence-happenings.ts';
+import { kick } from './_presence-kick.ts';
 import type { Slot } from './_presence-slot.ts';
 import { disturb, startSlot } from './_presence-slot.ts';
 import type { Truth } from './_presence-truth.ts';
@@ -183,11 +184,7 @@ export class PresenceWorld implements AsyncDisposable {
     const own = this.#of(userId);
     if (happening.what === 'kick') {
       for (const client of own) client.gone = true;
-      // Whoever is on its way back would come in after it.
-      for (const client of own) await eventually(() => client.isConnected || !this.clients.includes(client), { timeoutMs: 15_000 });
-      await eventually(() => new RealtimeService(this.emitter, this.redis).disconnectUser(userId, 'kicked'), { timeoutMs: 15_000 });
-      for (const client of own) this.#forgotten.add(client.privateId);
-      await eventually(() => own.every((client) => !client.isConnected), { timeoutMs: 15_000, what: `${userId} to be out` });
+      await kick(new RealtimeService(this.emitter, this.redis), { userId, own, isThere: (client) => this.clients.includes(client), forgotten: this.#forgotten });
       for (const client of own) this.#remove(client, 'disconnect');
     } else if (happening.what === 'travel') {
       const zone = pick(zones, happening.zone);
