@@ -21,7 +21,7 @@ async function expectAnew(field: ResumeField, session: RawSession, userId: strin
 
 describe('what a client asks for', () => {
   let field: ResumeField;
-  beforeAll(async () => { field = await openResumeField({ env: { REALMS: 'main,other' } }); });
+  beforeAll(async () => { field = await openResumeField({ env: { REALMS: 'main,other', RATE_LIMIT_SCALE: '10' } }); });
   afterAll(() => field[Symbol.asyncDispose]());
 
   const soon = (positionMs: number, ms: number): string => `${positionMs + ms}-0`;
