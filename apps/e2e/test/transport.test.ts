@@ -109,6 +109,7 @@ describe('a gateway that freezes', () => {
     await cluster.connect('p2', 1);
     await cluster.connect('p3', 2);
     await cluster.gateways[1]?.process.stop();
+    expect(await redis.hkeys(keys.gateways)).toHaveLength(2);
     await eventually(async () => (await redis.hkeys(keys.roster('meadow' as ZoneId))).length === 2, { what: 'the stopped one to be gone' });
     expect(cluster.gateways.map(({ process }) => process.output()).join('\n'), 'by itself').not.toMatch(/was condemned/);
     await cluster.gateways[0]?.process.kill();
