@@ -115,7 +115,7 @@ export const quickFaults: Readonly<Record<string, Fault>> = {
 
 /** Environment of gateways whose clients notice a frozen process, and of those whose clients do not. */
 export const heartbeats = {
-  short: { PING_INTERVAL_MS: '2000', PING_TIMEOUT_MS: '2000' },
+  short: { PING_INTERVAL_MS: '1000', PING_TIMEOUT_MS: '5000' },
   long: { PING_INTERVAL_MS: '25000', PING_TIMEOUT_MS: '20000' },
 } as const;
 

@@ -19,7 +19,7 @@ export interface FuzzRun {
 }
 
 /** Short heartbeats and limits, so that connections that are left lying are gone when memory is compared. */
-const quick = { PING_INTERVAL_MS: '1500', PING_TIMEOUT_MS: '3000', CONNECT_TIMEOUT_MS: '3000' };
+const quick = { PING_INTERVAL_MS: '1500', PING_TIMEOUT_MS: '6000', CONNECT_TIMEOUT_MS: '6000' };
 const warmUpFrames = 6_000;
 
 export interface FuzzVerdict extends FuzzReport {

@@ -44,7 +44,7 @@ export async function startFuzzWorld(env: Record<string, string>): Promise<FuzzW
     await gateway.stop();
     await cluster.stop();
   };
-  const settles = (check: () => Promise<void>): Promise<void> => eventually(check, { timeoutMs: 15_000, intervalMs: 500, what: 'memory to be as before' });
+  const settles = (check: () => Promise<void>): Promise<void> => eventually(check, { timeoutMs: 30_000, intervalMs: 500, what: 'memory to be as before' });
   return { cluster, gateway, url, settles, measure: () => measure(gateway), outcomes: () => readOutcomes(internalUrl), stop, [Symbol.asyncDispose]: stop };
 }
 

@@ -42,7 +42,8 @@ export class Player implements AsyncDisposable {
       reconnection: options.reconnection ?? false,
       reconnectionDelay: 100,
       reconnectionDelayMax: 1_000,
-      timeout: 4_000,
+      // Who comes back by itself must not hang on a frozen gateway; others have time.
+      timeout: options.reconnection ? 4_000 : 20_000,
       forceNew: true,
       autoConnect: false,
     });
@@ -55,7 +56,7 @@ export class Player implements AsyncDisposable {
   }
 
   /** Resolves to the welcome; rejects with the refusal when the gateway does not want this client. */
-  async connect(timeoutMs = 10_000): Promise<ServerPayload<'session:welcome'>> {
+  async connect(timeoutMs = 20_000): Promise<ServerPayload<'session:welcome'>> {
     const before = this.of('session:welcome').length;
     const refusedBefore = this.refusals.length;
     this.socket.connect();
@@ -71,7 +72,7 @@ export class Player implements AsyncDisposable {
   }
 
   /** The first payload of an event, already received or still to come, that passes `accept`. */
-  next<E extends ServerEventName>(event: E, accept: (payload: ServerPayload<E>) => boolean = () => true, timeoutMs = 10_000): Promise<ServerPayload<E>> {
+  next<E extends ServerEventName>(event: E, accept: (payload: ServerPayload<E>) => boolean = () => true, timeoutMs = 20_000): Promise<ServerPayload<E>> {
     return eventually(() => {
       const found = this.of(event).find(accept);
       if (found === undefined) throw new Error(`received so far: ${this.received.map((received) => received.event).join(', ') || 'nothing'}`);
@@ -80,12 +81,12 @@ export class Player implements AsyncDisposable {
   }
 
   /** Sends an event and resolves to its acknowledgement; rejects after `timeoutMs` without one. */
-  async send<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 10_000): Promise<Acknowledgement<ClientAnswer<E>>> {
+  async send<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 20_000): Promise<Acknowledgement<ClientAnswer<E>>> {
     return (await this.socket.timeout(timeoutMs).emitWithAck(event, payload)) as Acknowledgement<ClientAnswer<E>>;
   }
 
   /** Sends an event that must be accepted; rejects with the refusal otherwise. */
-  async ask<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 10_000): Promise<ClientAnswer<E>> {
+  async ask<E extends ClientEventName>(event: E, payload: ClientPayloadInput<E>, timeoutMs = 20_000): Promise<ClientAnswer<E>> {
     const answer = await this.send(event, payload, timeoutMs);
     if (answer.ok) return answer.data;
     throw new Error(`${event} was refused: ${JSON.stringify(answer.error)}`);

@@ -78,7 +78,7 @@ export class RawSession implements AsyncDisposable {
   }
 
   /** Resolves when this number has come. */
-  async hears(number: number, timeoutMs = 10_000): Promise<void> {
+  async hears(number: number, timeoutMs = 20_000): Promise<void> {
     await eventually(() => {
       if (!this.numbers.includes(number)) throw new Error(`heard ${this.numbers.join(', ') || 'nothing'}${this.closed ? ', then closed' : ''}`);
     }, { timeoutMs, what: `number ${number}` });

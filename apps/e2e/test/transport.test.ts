@@ -109,7 +109,9 @@ describe('a gateway that freezes', () => {
     await cluster.connect('p2', 1);
     await cluster.connect('p3', 2);
     await cluster.gateways[1]?.process.stop();
-    await eventually(async () => (await redis.hkeys(keys.roster('meadow' as ZoneId))).length === 2, { timeoutMs: 3000, what: 'the stopped one to be gone' });
+    expect(await redis.hkeys(keys.gateways)).toHaveLength(2);
+    await eventually(async () => (await redis.hkeys(keys.roster('meadow' as ZoneId))).length === 2, { what: 'the stopped one to be gone' });
+    expect(cluster.gateways.map(({ process }) => process.output()).join('\n'), 'by itself').not.toMatch(/was condemned/);
     await cluster.gateways[0]?.process.kill();
     await eventually(async () => (await redis.hkeys(keys.gateways)).length === 1, { timeoutMs: 10_000, what: 'the killed one to be condemned' });
     await eventually(async () => {

@@ -6,6 +6,8 @@ export interface Measured {
   readonly cpuMs: number;
   /** Of all clients together, since the last measurement. */
   readonly peakWaitingBytes: number;
+  /** How long it stood still at the worst, since the last measurement. */
+  readonly lateMs: number;
   readonly connections: number;
 }
 

@@ -20,7 +20,7 @@ export interface ProcessOptions {
   /** Options for Node itself. Default: resolve packages to their sources. */
   nodeArgs?: readonly string[];
   cwd?: string;
-  /** Default 30,000. */
+  /** Default 60,000. */
   readyTimeoutMs?: number;
   /** Hears what the process prints, in pieces as they come. */
   onOutput?: (text: string) => void;
@@ -113,7 +113,7 @@ function follow(child: ChildProcess, options: ProcessOptions): State {
 }
 
 function firstReady(state: State, options: ProcessOptions): Promise<ReadyMessage> {
-  const { name, readyTimeoutMs = 30_000 } = options;
+  const { name, readyTimeoutMs = 60_000 } = options;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new Error(`${name} did not say that it is ready within ${readyTimeoutMs} ms:\n${state.text.slice(-4_000)}`));

@@ -19,5 +19,5 @@ afterAll(async () => {
   if (leak !== undefined) throw leak;
   await eventually(() => {
     if (openHandles().length > 0) throw new Error(openHandles().join(', '));
-  }, { timeoutMs: 5_000, what: 'the end of every server, connection and child process of this test file' });
+  }, { timeoutMs: 20_000, what: 'the end of every server, connection and child process of this test file' });
 });

@@ -14,7 +14,7 @@ export interface Asked {
   readonly body?: string;
 }
 
-const timeoutMs = 5_000;
+const timeoutMs = 20_000;
 const bodyCharsMax = 1_000_000;
 
 /** One request over a connection of its own; the body of an upgrade is what the server sends first, empty when it only closes. Rejects after 5 s. */

@@ -27,7 +27,7 @@ export interface AppOptions {
   report: (line: string) => void;
 }
 
-const readyTimeoutMs = 30_000;
+const readyTimeoutMs = 60_000;
 
 /** Starts a gateway or worker on ports of its own and keeps it running. */
 export async function startApp(options: AppOptions): Promise<AppProcess> {

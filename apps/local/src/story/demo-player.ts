@@ -14,7 +14,7 @@ interface Acknowledgement {
   error?: { code: string; message: string };
 }
 
-const stepTimeoutMs = 10_000;
+const stepTimeoutMs = 30_000;
 const heardMax = 10_000;
 
 /** A plain Socket.IO client of the demo, that remembers what it has heard. */
@@ -65,7 +65,7 @@ export class DemoPlayer {
     return this.ask(event, { commandId: randomUUID(), ...payload });
   }
 
-  /** Resolves to the first such event, also one that came already; rejects after 10 s. */
+  /** Resolves to the first such event, also one that came already; rejects after 30 s. */
   next(event: string, matches: (payload: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
       const end = (): void => {

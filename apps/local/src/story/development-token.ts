@@ -1,5 +1,5 @@
 /** Asks a gateway in development mode for a token of this user; rejects with the gateway's words when it refuses. */
-export async function developmentToken(url: string, userId: string, timeoutMs = 5_000): Promise<string> {
+export async function developmentToken(url: string, userId: string, timeoutMs = 20_000): Promise<string> {
   const response = await fetch(`${url}/v1/dev/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
