@@ -12,8 +12,8 @@ export default defineConfig({
     setupFiles: ['packages/testing/src/vitest-setup.ts'],
     globalSetup: ['packages/testing/src/vitest-services.ts'],
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
   },
 });

@@ -9,11 +9,11 @@ export interface EventuallyOptions {
 }
 
 /**
- * Calls `probe` until it neither throws nor returns something falsy, and resolves to that value; after `timeoutMs` (default 5,000) it
+ * Calls `probe` until it neither throws nor returns something falsy, and resolves to that value; after `timeoutMs` (default 15,000) it
  * rejects with what was waited for and the last failure. A probe that returns nothing counts as passed when it does not throw.
  */
 export async function eventually<T>(probe: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
-  const { timeoutMs = 5_000, intervalMs = 20, what = 'the condition' } = options;
+  const { timeoutMs = 15_000, intervalMs = 20, what = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   let last: unknown;
   for (;;) {
