@@ -12,6 +12,7 @@ export default defineConfig({
     setupFiles: ['packages/testing/src/vitest-setup.ts'],
     globalSetup: ['packages/testing/src/vitest-services.ts'],
     maxWorkers: 2,
+    // Generous: a limit costs nothing when things are fine, and a busy machine is several times slower.
     testTimeout: 60_000,
     hookTimeout: 120_000,
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
