@@ -52,6 +52,7 @@ describe('character:status', () => {
       await Promise.all(['away', 'busy', 'online', 'away'].map((status, n) => set(self!, `many-${round}-${n}`, status)));
       tookMs = performance.now() - startedAtMs;
       await eventually(() => { expect(heard(before).at(-1)).toBe('p1 away'); });
+      expect(performance.now() - startedAtMs).toBeGreaterThan(290);
       expect(await watch(watcher!, 'p1')).toEqual({ p1: 'away' });
       // What took longer than the grace may be told in between.
       if (tookMs <= 250) expect(heard(before)).toEqual(['p1 away']);
