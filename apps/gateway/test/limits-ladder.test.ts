@@ -174,7 +174,7 @@ describe('the ladder', () => {
     strike(client, 4);
     await client.ask('session:ping', { atMs: 1 });
     await before[Symbol.asyncDispose]();
-    expect(Math.round((await scoreOf(database, 'p11')) ?? 0)).toBe(3);
+    await eventually(async () => { expect(Math.round((await scoreOf(database, 'p11')) ?? 0)).toBe(3); });
     await using after = await startGateway(world, { REALMS: realm, ...smallLadder });
     using again = await join(after, 'p11');
     strike(again, 4);
