@@ -139,6 +139,6 @@ export async function joinAs(url: string, userId: string, rooms: string[] = [], 
     else if (event === 'session:position') return;
     else player.received.push({ event, payload, position });
   });
-  await eventually(() => player.welcomes > 0, { timeoutMs: 10_000, what: `${userId} to be welcomed` });
+  await eventually(() => player.welcomes > 0, { timeoutMs: 30_000, what: `${userId} to be welcomed` });
   return player;
 }

@@ -18,7 +18,7 @@ const socketsOfParty = 25;
 /** Far longer than a step takes: a busy machine makes it slow, not wrong. */
 const patienceMs = 120_000;
 /** Heap that a cycle may leave behind; noise of the collector is below it, a kept socket per client far above. */
-const heapBytesMaxPerCycle = 150_000;
+const heapBytesMaxPerCycle = 300_000;
 
 const userOf = (n: number): UserId => `p${n + 1}` as UserId;
 /** Each way in which a client ends. */
@@ -83,13 +83,18 @@ it(`ten cycles of ${sockets} sockets leave nothing behind: handles, listeners, t
   }
 
   await cycle(0);
-  const before = await residueOf(redis, gateways);
+  const before = await eventually(async () => {
+    const residue = await residueOf(redis, gateways);
+    // What lingers for a while, and ends by itself, is nothing to compare with.
+    expect(Object.entries(residue).filter(([name, count]) => count > 0 && /^directory|:presence-/.test(name))).toEqual([]);
+    return residue;
+  }, { timeoutMs: patienceMs });
   const heap: number[] = [];
   for (let number = 1; number < cycles; number += 1) {
     await cycle(number);
     heap.push(heapAfterCollection());
   }
-  await eventually(async () => { expect(changes(before, await residueOf(redis, gateways))).toEqual([]); }, { timeoutMs: 10_000 });
+  await eventually(async () => { expect(changes(before, await residueOf(redis, gateways))).toEqual([]); }, { timeoutMs: patienceMs });
   // The first cycles fill caches of the runtime.
   const slope = slopeOf(heap.slice(2));
   process.stderr.write(`heap ${heap.map((bytes) => Math.round(bytes / 1e3)).join(' ')} kB, slope ${Math.round(slope / 1e3)} kB per cycle\n`);

@@ -174,7 +174,9 @@ describe('what happens while a player connects', () => {
     });
     using client = await join(gateway, 'p15');
     expect(client.payloads('session:welcome')[0]).toMatchObject({ combats: [combatId], rooms: expect.arrayContaining([roomOf.combat(combatId)]) });
-    expect(during.readings.count).toBe(3);
+    // Until a reading names no room that is new; a notice of the change may bring a further one.
+    expect(during.readings.count).toBeGreaterThanOrEqual(3);
+    expect(during.readings.count).toBeLessThanOrEqual(4);
     await eventually(() => client.payloads('app:blow' as never).length === 1);
     expect(await client.ask('combat:act', { commandId: 'a', combatId, turn: 1, action: { kind: 'attack', targetId: 'c1' } })).toMatchObject({ ok: true });
   });

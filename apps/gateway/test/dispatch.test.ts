@@ -40,7 +40,8 @@ let gateway: TestGateway;
 let client: Client;
 beforeAll(async () => {
   world = await startWorld();
-  gateway = await startGateway(world, {}, { events: table });
+  // One user connects for each test.
+  gateway = await startGateway(world, { CONNECTS_PER_USER_PER_SECOND: '1000' }, { events: table });
 });
 beforeEach(async () => {
   client = await join(gateway, 'p1');
@@ -160,7 +161,7 @@ describe('whatever a handler does, the client gets an answer and the process liv
   });
 
   it('a handler that never ends is answered for after its time limit', async () => {
-    const answer = (await client.socket.timeout(8_000).emitWithAck('combat:watch', { combatId: 'x' })) as { ok: boolean };
+    const answer = (await client.socket.timeout(18_000).emitWithAck('combat:watch', { combatId: 'x' })) as { ok: boolean };
     expect(errorOf(answer)).toMatchObject({ code: 'server/unavailable', retry: 'later' });
   });
 

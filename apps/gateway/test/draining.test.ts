@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { createLogger, createShutdown } from '@skirmish/observability';
 import { defaultRateOf, type RealmId } from '@skirmish/protocol';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, services, startProcess, startRedis, uniqueRealm } from '@skirmish/testing';
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anyone } from '../src/connection/event-row.ts';
 import { events } from '../src/connection/events.ts';
 import { type Client, clientOf, join, refusalOf, secret, startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
+import { startLostTime } from './_lost-time.ts';
 
 let world: TestWorld;
 beforeAll(async () => {
@@ -29,6 +31,12 @@ function watchClosing({ gateway }: TestGateway): Map<string, number> {
   return closedAt;
 }
 
+/** A gateway whose drain waits for as long as a test needs, until it is hurried. */
+async function startPatient(): Promise<{ gateway: TestGateway; hurry: () => void }> {
+  const shutdown = createShutdown({ logger: createLogger({ name: 'test', level: 'silent' }) });
+  return { gateway: await startGateway(world, { DRAIN_DELAY_MS: '60000' }, { shutdown }), hurry: shutdown.hurry };
+}
+
 const told = (client: Client): number => client.payloads<{ reconnectInMs: number }>('session:draining')[0]?.reconnectInMs ?? -1;
 const joinMany = (gateway: TestGateway, count: number): Promise<Client[]> => Promise.all(Array.from({ length: count }, (_, index) => join(gateway, `p${1 + index}`)));
 const finished = ({ logs }: TestGateway) => JSON.parse(logs.find((line) => line.includes('shutdown finished')) ?? '{}') as { durationMs: number; steps: { name: string; outcome: string }[] };
@@ -43,16 +51,18 @@ describe('draining', () => {
     for (const client of clients.slice(0, 5)) await gateway.gateway.realms[0]?.nsp.sockets.get(idOf(client))?.join('combat:fight-1');
     const ids = clients.map(idOf);
     const closedAt = watchClosing(gateway);
+    using lost = startLostTime();
     const startedAt = performance.now();
     await gateway.gateway.stop('test');
+    const lostMs = lost.ms;
     await eventually(() => clients.every((client) => !client.socket.connected && told(client) >= 0));
     const closedAfter = ids.map((id) => (closedAt.get(id) ?? 0) - startedAt);
     for (const [index, client] of clients.entries()) {
       // A slice is 100 ms; the rest is for a machine that is busy.
       expect(closedAfter[index]).toBeGreaterThanOrEqual(told(client) - 20);
-      expect(closedAfter[index]).toBeLessThan(told(client) + 500);
+      expect(closedAfter[index]).toBeLessThan(told(client) + 500 + lostMs);
     }
-    expect(Math.min(...clients.map(told))).toBeGreaterThanOrEqual(290);
+    expect(Math.min(...clients.map(told))).toBeGreaterThanOrEqual(290 - lostMs);
     expect(new Set(clients.map(told)).size).toBeGreaterThan(20);
     const lastOfTheOthers = Math.max(...clients.slice(5).map(told));
     expect(Math.min(...clients.slice(0, 5).map(told))).toBeGreaterThanOrEqual(lastOfTheOthers);
@@ -72,7 +82,7 @@ describe('draining', () => {
   });
 
   it('is not ready at once and refuses handshakes with a hint while it goes on serving those that are there', async () => {
-    const gateway = await startGateway(world, { DRAIN_DELAY_MS: '1500' });
+    const { gateway, hurry } = await startPatient();
     using client = await join(gateway, 'p1');
     const stopped = gateway.gateway.stop('test');
     const readiness = await fetch(`${gateway.url}/readyz`);
@@ -85,9 +95,16 @@ describe('draining', () => {
     using late = clientOf(gateway, { token: await tokenFor('p2') });
     expect((await refusalOf(late)).data).toBeUndefined();
     expect(await client.ask('session:ping', { atMs: 1 })).toMatchObject({ ok: true });
+    hurry();
     await stopped;
-    expect(finished(gateway).steps.every(({ outcome }) => outcome === 'done')).toBe(true);
-    expect(finished(gateway).durationMs).toBeGreaterThanOrEqual(1_490);
+    await eventually(() => !client.socket.connected);
+  });
+
+  it('waits for load balancers to forget it, also when nobody is there', async () => {
+    const gateway = await startGateway(world, { DRAIN_DELAY_MS: '700' });
+    await gateway.gateway.stop('test');
+    expect(finished(gateway).durationMs).toBeGreaterThanOrEqual(690);
+    expect(finished(gateway).steps.find(({ name }) => name === 'close connections')).toMatchObject({ outcome: 'done' });
   });
 
   it('keeps a connection for the answers that it waits for, a second at most, and no other', async () => {
@@ -99,11 +116,12 @@ describe('draining', () => {
     const closedAt = watchClosing(gateway);
     waiting.socket.emit('zone:roster', { zoneId: 'meadow' });
     await eventually(() => gateway.gateway.realms[0]?.calls.count === 1);
+    using lost = startLostTime();
     const startedAt = performance.now();
     await gateway.gateway.stop('test');
-    expect((closedAt.get(otherId) ?? 0) - startedAt).toBeLessThan(800);
+    expect((closedAt.get(otherId) ?? 0) - startedAt).toBeLessThan(800 + lost.ms);
     expect((closedAt.get(waitingId) ?? 0) - startedAt).toBeGreaterThanOrEqual(990);
-    expect(finished(gateway).steps.every(({ outcome }) => outcome === 'done')).toBe(true);
+    expect(finished(gateway).durationMs).toBeLessThan(3_000 + lost.ms);
   });
 
   it('sends long-polling clients away as well, also between two polls', async () => {
@@ -111,14 +129,16 @@ describe('draining', () => {
     const client = await join(gateway, 'p1', { transports: ['polling'] });
     const reasons: string[] = [];
     client.socket.on('disconnect', (reason) => reasons.push(reason));
+    using lost = startLostTime();
     await gateway.gateway.stop('test');
+    const lostMs = lost.ms;
     await eventually(() => reasons.length > 0);
     expect(['transport close', 'transport error']).toContain(reasons[0]);
-    expect(finished(gateway).durationMs).toBeLessThan(5_000);
+    expect(finished(gateway).durationMs).toBeLessThan(5_000 + lostMs);
   });
 
   it('tells and closes who joined after the announcement', async () => {
-    const gateway = await startGateway(world, { DRAIN_DELAY_MS: '1000' });
+    const { gateway, hurry } = await startPatient();
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
     const texts: string[] = [];
     let closed = false;
@@ -129,6 +149,7 @@ describe('draining', () => {
     socket.send(`40/realm/${gateway.realm},${JSON.stringify({ token: await tokenFor('p3') })}`);
     await eventually(() => texts.some((text) => text.includes('session:draining')));
     expect(texts.findIndex((text) => text.includes('session:welcome'))).toBeLessThan(texts.findIndex((text) => text.includes('session:draining')));
+    hurry();
     await stopped;
     await eventually(() => closed);
   });
@@ -140,9 +161,11 @@ describe('draining', () => {
     const nsp = gateway.gateway.realms[0]?.nsp as unknown as Namespace;
     // More than what the kernel buffers of both ends take.
     for (let n = 0; n < 300; n += 1) nsp.local.emit('app:filler', filler);
+    using lost = startLostTime();
     await gateway.gateway.stop('test');
-    expect(finished(gateway).steps.filter(({ outcome }) => outcome !== 'done')).toEqual([]);
-    expect(finished(gateway).durationMs).toBeLessThan(5_000);
+    // Each step has a limit of real time, so what the machine lost may have cost one its end.
+    if (lost.ms < 500) expect(finished(gateway).steps.filter(({ outcome }) => outcome !== 'done')).toEqual([]);
+    expect(finished(gateway).durationMs).toBeLessThan(5_000 + lost.ms);
     raw.destroy();
   });
 
@@ -154,8 +177,9 @@ describe('draining', () => {
     const gateway = await startGateway(world, { REDIS_URL: redis.url });
     using client = await join(gateway, 'p5');
     await goAway(redis);
+    using lost = startLostTime();
     await gateway.gateway.stop('test');
-    expect(finished(gateway).durationMs).toBeLessThan(6_000);
+    expect(finished(gateway).durationMs).toBeLessThan(6_000 + lost.ms);
     expect(told(client)).toBeGreaterThanOrEqual(0);
     await eventually(() => !client.socket.connected);
     redis.resume();

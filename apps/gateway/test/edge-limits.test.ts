@@ -30,35 +30,37 @@ describe('each limit of the configuration has its effect', () => {
   });
 
   it('PING_INTERVAL_MS and PING_TIMEOUT_MS: who answers stays, who is silent goes', async () => {
-    await using gateway = await startGateway(world, { PING_INTERVAL_MS: '500', PING_TIMEOUT_MS: '300', CONNECT_TIMEOUT_MS: '60000' });
+    await using gateway = await startGateway(world, { PING_INTERVAL_MS: '500', PING_TIMEOUT_MS: '3000', CONNECT_TIMEOUT_MS: '60000' });
     using answering = await join(gateway, 'p1');
     const startedAtMs = performance.now();
     using silent = await openRaw(gateway.url);
-    await silent.hears('"pingInterval":500,"pingTimeout":300');
+    await silent.hears('"pingInterval":500,"pingTimeout":3000');
     await silent.hears('close');
-    expect(performance.now() - startedAtMs).toBeGreaterThan(700);
+    expect(performance.now() - startedAtMs).toBeGreaterThan(3_400);
     expect(silent.frames).toContain('2');
-    await eventually(() => performance.now() - startedAtMs > 2_000);
+    // It was there before the silent one, so by now it would have gone for want of an answer.
     expect(answering.socket.connected).toBe(true);
   });
 
   it('CONNECT_TIMEOUT_MS: a transport that joins no realm is closed, one that joined stays', async () => {
     await using gateway = await startGateway(world, { CONNECT_TIMEOUT_MS: '500' });
-    using joined = await join(gateway, 'p2');
+    // The first connect, with cold pools, may take longer than this time.
+    using joined = await join(gateway, 'p2', { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 });
+    const { id } = joined.socket;
     const startedAtMs = performance.now();
     using idle = await openRaw(gateway.url);
     await idle.hears('close');
     expect(performance.now() - startedAtMs).toBeGreaterThan(400);
-    expect(joined.socket.connected).toBe(true);
+    expect([joined.socket.connected, joined.socket.id]).toEqual([true, id]);
   });
 
   it('a client that ignores the end of its connection is cut 3 s later', async () => {
     await using gateway = await startGateway(world, { CONNECT_TIMEOUT_MS: '500' });
+    const startedAtMs = performance.now();
     using deaf = await openRaw(gateway.url);
     await deaf.hears('close');
-    const startedAtMs = performance.now();
-    await eventually(() => deaf.isClosed(), { timeoutMs: 10_000 });
-    expect(performance.now() - startedAtMs).toBeGreaterThan(1_000);
+    await eventually(() => deaf.isClosed());
+    expect(performance.now() - startedAtMs).toBeGreaterThan(3_000);
   });
 
   it('SOCKETS_PER_ADDRESS_MAX: counts open connections of both transports, and frees their places', async () => {
@@ -91,16 +93,31 @@ describe('each limit of the configuration has its effect', () => {
 
   it('HANDSHAKES_PER_SECOND_MAX: more are asked to come back at different times, over both transports, and do', async () => {
     await using gateway = await startGateway(world, { HANDSHAKES_PER_SECOND_MAX: '5' });
-    const answers = await Promise.all(Array.from({ length: 40 }, () => handshake(gateway.url)));
+    const startedAtMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 60 }, () => handshake(gateway.url)));
+    const savedUpMeanwhile = Math.ceil((5 * (performance.now() - startedAtMs)) / 1_000);
     const refused = answers.filter(({ status }) => status === 503);
-    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(10);
-    expect(refused.length).toBeGreaterThanOrEqual(20);
+    const begun = answers.filter(({ status }) => status === 200).length;
+    expect(begun).toBeGreaterThanOrEqual(10);
+    expect(begun).toBeLessThanOrEqual(10 + savedUpMeanwhile);
+    expect(refused.length).toBe(60 - begun);
     const hints = (await Promise.all(refused.map((response) => response.json()))) as { code: string; retryAfterMs: number }[];
     expect(hints.every(({ code, retryAfterMs }) => code === 'server/busy' && retryAfterMs >= 1_000 && retryAfterMs <= 3_000)).toBe(true);
     expect(new Set(hints.map(({ retryAfterMs }) => retryAfterMs)).size).toBeGreaterThan(10);
-    await expect(openRaw(gateway.url)).rejects.toThrow('503');
-    using client = clientOf(gateway, { token: await tokenFor('p5') }, { reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
-    await expect(connected(client)).rejects.toThrow();
-    await eventually(() => client.socket.connected);
+    // Five a second are given back, and who comes in such a moment is let in.
+    const spend = (): Promise<unknown> => Promise.all(Array.from({ length: 10 }, () => handshake(gateway.url)));
+    await eventually(async () => {
+      await spend();
+      const raw = openRaw(gateway.url);
+      await raw.then((socket) => { socket[Symbol.dispose](); }, () => undefined);
+      await expect(raw).rejects.toThrow('503');
+    });
+    await eventually(async () => {
+      await spend();
+      using client = clientOf(gateway, { token: await tokenFor('p5') }, { reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
+      const came = new Promise((resolve) => { client.socket.once('connect', () => { resolve(true); }); });
+      await expect(connected(client)).rejects.toThrow();
+      await came;
+    });
   });
 });

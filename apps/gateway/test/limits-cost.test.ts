@@ -56,16 +56,17 @@ describe('5,000 refused events of one client', () => {
     expect(before.statements).toBeGreaterThan(0);
     const startedAtMs = performance.now();
     await flood(client);
-    const tookMs = performance.now() - startedAtMs;
+    const floodMs = performance.now() - startedAtMs;
     const commands = (await commandsOf()) - before.commands;
     await eventually(async () => { expect((await scoreOf(database, 'p1')) ?? 0).toBeGreaterThan(events - 100); });
+    const tookMs = performance.now() - startedAtMs;
     expect(postgres.statements - before.statements).toBeGreaterThan(0);
     expect(postgres.statements - before.statements).toBeLessThanOrEqual(Math.max(3, 2 + tookMs / 1_000));
     // Renewals and the reader of the inbox go on meanwhile.
-    expect(commands).toBeLessThan(100 + tookMs / 5);
+    expect(commands).toBeLessThan(100 + floodMs / 5);
     const lines = gateway.logs.map((line) => JSON.parse(line) as { level: string; event?: string }).filter(({ event }) => event === 'event-refused');
     expect(lines.length).toBeGreaterThanOrEqual(events - 2);
     expect(lines.filter(({ level }) => level !== 'debug')).toEqual([]);
-    process.stdout.write(`${events} events sent, refused and heard in ${Math.round(tookMs)} ms in one process; ${postgres.statements - before.statements} statements, ${commands} commands\n`);
+    process.stdout.write(`${events} events sent, refused and heard in ${Math.round(floodMs)} ms in one process; ${postgres.statements - before.statements} statements, ${commands} commands\n`);
   });
 });

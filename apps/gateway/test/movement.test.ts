@@ -82,9 +82,9 @@ describe('a zone', () => {
   it('shows itself to a newcomer at once, and the newcomer to the others', async () => {
     using first = await join(gateway, 'p8');
     using second = await join(gateway, 'p9');
-    const [snapshot] = second.payloads<Tick>('zone:tick');
+    const snapshot = await second.hears<Tick>('zone:tick');
     expect(snapshot).toMatchObject({ keyframe: true, left: [] });
-    expect(snapshot!.entered.map(({ characterId }) => characterId)).toEqual(expect.arrayContaining(['c8', 'c9']));
+    expect(snapshot.entered.map(({ characterId }) => characterId)).toEqual(expect.arrayContaining(['c8', 'c9']));
     const tick = await tickWith(first, ({ entered }) => entered.some(({ characterId }) => characterId === 'c9'));
     expect(tick.entered.find(({ characterId }) => characterId === 'c9')).toEqual({ characterId: 'c9', userId: 'p9', name: 'Player 9', x: 409, y: 400, facing: 0, status: 'online' });
   });
