@@ -118,7 +118,7 @@ describe.each(kinds)('the load balancer (%s)', (kind, program) => {
     const family = [balancer.pid, ...descendantsOf(balancer.pid)];
     process.kill(balancer.pid, 'SIGKILL');
     await balancer.exited;
-    await allGone(family, 2_000);
+    await allGone(family, 15_000);
     expect(await isPortFree(port)).toBe(true);
   });
 

@@ -277,7 +277,14 @@ describe('[TOK1] tokens that are too long', () => {
       return (process.cpuUsage(before).user) / 1_000;
     };
     await costOf(short);
-    expect(await costOf(long)).toBeLessThan(2 * (await costOf(short)) + 50);
+    // The best of several: what else this process does, its own collector too, costs as well.
+    const [shorts, longs] = [[await costOf(short)], [await costOf(long)]];
+    const isDearer = (): boolean => Math.min(...longs) >= 2 * Math.min(...shorts) + 50;
+    while (isDearer() && longs.length < 5) {
+      shorts.push(await costOf(short));
+      longs.push(await costOf(long));
+    }
+    expect(isDearer()).toBe(false);
   });
 });
 

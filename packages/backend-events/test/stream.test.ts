@@ -1,6 +1,6 @@
 import { type BackendRecord, parseBackendRecord, type RealmId } from '@skirmish/protocol';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
-import { eventually, startRedis, startTcpProxy } from '@skirmish/testing';
+import { awakeMsOf, eventually, startRedis, startTcpProxy } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { luaRecordLost } from '../src/append-script.ts';
 import { createBackendEventRecorder, createBackendEventWriter } from '../src/index.ts';
@@ -89,8 +89,11 @@ describe('[BCK6] the stream', () => {
 
 describe('what a gateway records', () => {
   it('goes out in order, everything of a turn in one call', async () => {
-    using own = await createTestStream();
-    const calls = async (): Promise<number> => Number(/cmdstat_eval(?:sha)?:calls=(\d+)/.exec(await own.redis.info('commandstats'))?.[1] ?? 0);
+    // Its own server: the statistics of the shared one count what other tests do meanwhile.
+    await using server = await startRedis();
+    using own = await createTestStream(server.url);
+    const calls = async (): Promise<number> =>
+      [...(await own.redis.info('commandstats')).matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
     const dropped: unknown[] = [];
     const { record, flush } = createBackendEventRecorder({ ...own, ...bounds, onDropped: (...args) => void dropped.push(args) });
     const before = await calls();
@@ -117,16 +120,14 @@ describe('what a gateway records', () => {
     await eventually(() => connection.status === 'ready', { timeoutMs: 10_000 });
     redis.pause();
     record(eventOf('lost'));
-    await eventually(() => dropped.unknown === 1, { timeoutMs: 5_000 });
+    await eventually(() => dropped.unknown === 1, { timeoutMs: 15_000 });
     for (let n = 0; n < 6_000; n += 1) record(eventOf(n));
-    await eventually(() => dropped.overflow > 0, { timeoutMs: 1_000 });
-    const startedAt = performance.now();
-    await flush(100);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    await eventually(() => dropped.overflow > 0, { timeoutMs: 15_000 });
+    expect(await awakeMsOf(() => flush(100))).toBeLessThan(2_000);
     redis.resume();
     await eventually(() => { record(eventOf('back')); return flush(1_000).then(async () => (await connection.xlen(keysOf(realm).backendEvents)) > 0); }, { timeoutMs: 20_000 });
     connection.disconnect();
-  });
+  }, 60_000);
 });
 
 describe('a socket that went with its gateway', () => {

@@ -1,4 +1,4 @@
-import { eventually, startPostgres, startTcpProxy, type PostgresServer } from '@skirmish/testing';
+import { awakeMsOf, eventually, startPostgres, startTcpProxy, type PostgresServer } from '@skirmish/testing';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDatabase, isInfrastructureError, toRejection, type Database } from '../src/index.ts';
@@ -25,11 +25,12 @@ const terminate = async (applicationName: string): Promise<void> => {
 };
 /** Fails as infrastructure, within the time. */
 const failsSoon = async (work: Promise<unknown>, withinMs: number): Promise<void> => {
-  const startedAtMs = performance.now();
-  const error = await failureOf(work);
+  const failed = failureOf(work);
+  const tookMs = await awakeMsOf(() => failed);
+  const error = await failed;
   expect(isInfrastructureError(error), String(error)).toBe(true);
   expect(['server/unavailable', 'server/busy']).toContain(toRejection(error).code);
-  expect(performance.now() - startedAtMs).toBeLessThan(withinMs);
+  expect(tookMs).toBeLessThan(withinMs);
 };
 
 describe('a connection that is lost', () => {
@@ -60,8 +61,8 @@ describe('a connection that is lost', () => {
   });
 
   it('in the middle of a query fails the query', async () => {
-    await using database = createDatabase({ url: server.url, poolMax: 1, applicationName: 'querying' });
-    const work = sql`select pg_sleep(1.5)`.execute(database.db);
+    await using database = createDatabase({ url: server.url, poolMax: 1, statementTimeoutMs: 20_000, applicationName: 'querying' });
+    const work = sql`select pg_sleep(15)`.execute(database.db);
     // It may fail before the line below that awaits it.
     void failureOf(work);
     await eventually(async () => {
@@ -109,7 +110,7 @@ describe('time limits', () => {
     await using database = createDatabase({ url: `postgres://postgres@127.0.0.1:${proxy.port}/postgres`, poolMax: 1, connectionTimeoutMs: 200 });
     await failsSoon(answers(database), 1500);
     proxy.heal();
-    await eventually(() => answers(database));
+    await eventually(() => answers(database), { timeoutMs: 15_000 });
   });
 });
 
@@ -136,7 +137,7 @@ describe('a server that is frozen', () => {
     } finally {
       server.resume();
     }
-    await eventually(() => answers(database));
+    await eventually(() => answers(database), { timeoutMs: 15_000 });
   });
 
   it('costs a transaction the same, its rollback waits for nothing', async () => {
@@ -147,7 +148,7 @@ describe('a server that is frozen', () => {
       await sql`select 2`.execute(transaction);
     });
     await failsSoon(work, 2000).finally(() => server.resume());
-    await eventually(() => answers(database));
+    await eventually(() => answers(database), { timeoutMs: 15_000 });
   });
 
   it('does not keep close() from ending within 4 s, and no socket stays', async () => {
@@ -157,9 +158,7 @@ describe('a server that is frozen', () => {
     await answers(database);
     expect(sockets()).toBe(before + 1);
     server.pause();
-    const startedAtMs = performance.now();
-    await database.close().finally(() => server.resume());
-    expect(performance.now() - startedAtMs).toBeLessThan(4000);
+    expect(await awakeMsOf(() => database.close().finally(() => server.resume()))).toBeLessThan(4000);
     expect(sockets()).toBe(before);
   });
 });
@@ -186,9 +185,7 @@ describe('close', () => {
       return sql`select pg_sleep(15)`.execute(connection);
     }));
     await running;
-    const startedAtMs = performance.now();
-    await database.close();
-    expect(performance.now() - startedAtMs).toBeLessThan(4000);
+    expect(await awakeMsOf(() => database.close())).toBeLessThan(4000);
     expect(isInfrastructureError(await work)).toBe(true);
   });
 });
@@ -201,7 +198,7 @@ describe('a server that stops', () => {
     await failsSoon(answers(database), 3000);
     await failsSoon(answers(database), 3000);
     await server.restart();
-    await eventually(() => answers(database));
+    await eventually(() => answers(database), { timeoutMs: 15_000 });
   });
 });
 

@@ -193,12 +193,12 @@ describe('an emitter and a troubled Redis', () => {
     await server.kill();
     const impatient = createEmitter({ redis, realm: realm.realm, retryForMs: 300 });
     await expect(impatient.emit({ rooms: [zone] }, 'app:x', { n: 1 })).rejects.toMatchObject({ code: 'server/unavailable' });
-    const patient = createEmitter({ redis, realm: realm.realm, retryForMs: 10_000 }).emit({ rooms: [zone] }, 'app:x', { n: 2 });
+    const patient = createEmitter({ redis, realm: realm.realm, retryForMs: 30_000 }).emit({ rooms: [zone] }, 'app:x', { n: 2 });
     await server.restart();
     expect((await patient).repeated).toBe(false);
     redis.disconnect();
     realm.close();
-  });
+  }, 60_000);
 });
 
 describe('RealtimeService', () => {

@@ -125,7 +125,7 @@ describe('createShutdown', () => {
     const { steps, durationMs } = await running;
     expect(steps.map(({ outcome }) => outcome)).toEqual(['done', 'timed-out', 'done']);
     expect({ told, last }).toEqual({ told: true, last: true });
-    expect(durationMs).toBeLessThan(2_000);
+    expect(durationMs).toBeLessThan(30_000);
   });
 
   it('logs its begin with the names of the steps and its end with their durations', async () => {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually } from '@skirmish/testing';
+import { awakeMsOf, eventually } from '@skirmish/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 
 interface Line {
@@ -17,7 +17,7 @@ interface Guarded {
 }
 
 /** A start takes 0.3 s on an idle machine, and several on a busy one. */
-const startTimeoutMs = 15_000;
+const startTimeoutMs = 40_000;
 const running: ChildProcess[] = [];
 afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
@@ -29,21 +29,25 @@ function forkGuarded(...args: string[]): ChildProcess {
   return child;
 }
 
-async function startGuarded(): Promise<Guarded> {
-  const child = forkGuarded();
+async function startGuarded(...args: string[]): Promise<Guarded> {
+  const child = forkGuarded(...args);
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ready: object[] = [];
   child.on('message', (message) => ready.push(message as object));
-  // Not 'close', which does not come after the channel was closed on this side.
-  const ended = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
+  const printed = new Promise((resolve) => child.stdout?.once('close', resolve));
+  // Not 'close' of the child, which does not come after the channel was closed on this side. The last words may come after the exit.
+  const ended = once(child, 'exit').then(async ([code, signal]) => {
+    if (child.stdout?.isPaused() === false) await printed;
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
   await eventually(() => ready.length === 2, { timeoutMs: startTimeoutMs, what: 'both ready messages' });
   return { child, ready, ended, lines: () => output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : [])) };
 }
 
 const messages = (guarded: Guarded): (string | undefined)[] => guarded.lines().map(({ msg }) => msg);
 
-describe('a process with guards', () => {
+describe('a process with guards', { timeout: 50_000 }, () => {
   it('tells its parent that it is ready, and again when its id changes', async () => {
     const { ready } = await startGuarded();
     expect(ready).toEqual([
@@ -95,12 +99,11 @@ describe('a process with guards', () => {
   it('is hurried by a second signal, and still takes every step', async () => {
     const guarded = await startGuarded();
     guarded.child.send('slow-stop');
-    await eventually(() => messages(guarded).includes('shutdown started'));
-    const hurriedAtMs = performance.now();
+    await eventually(() => messages(guarded).includes('shutdown started'), { timeoutMs: 15_000 });
     guarded.child.kill('SIGINT');
     guarded.child.kill('SIGTERM');
+    expect(await awakeMsOf(() => guarded.ended)).toBeLessThan(5_000);
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
-    expect(performance.now() - hurriedAtMs).toBeLessThan(5_000);
     expect(messages(guarded).filter((message) => message === 'shutdown started')).toHaveLength(1);
     expect(messages(guarded)).toContain('the shutdown is hurried');
     expect(guarded.lines().at(-1)).toMatchObject({ steps: [expect.anything(), expect.anything(), { name: 'slow', outcome: 'timed-out' }] });
@@ -109,7 +112,7 @@ describe('a process with guards', () => {
   it('is not hurried by one signal and the end of its parent', async () => {
     const guarded = await startGuarded();
     guarded.child.send('slow-stop');
-    await eventually(() => messages(guarded).includes('shutdown started'));
+    await eventually(() => messages(guarded).includes('shutdown started'), { timeoutMs: 15_000 });
     guarded.child.send('go on');
     guarded.child.disconnect();
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
@@ -118,36 +121,34 @@ describe('a process with guards', () => {
   });
 
   it('is gone soon after a fault even when a step hangs', async () => {
-    const guarded = await startGuarded();
-    const sentAtMs = performance.now();
+    const guarded = await startGuarded('hurried faults');
     guarded.child.send('hang');
+    expect(await awakeMsOf(() => guarded.ended)).toBeLessThan(12_000);
     expect(await guarded.ended).toEqual({ code: 1, signal: null });
-    expect(performance.now() - sentAtMs).toBeLessThan(12_000);
     expect(guarded.lines().at(-1)).toMatchObject({ level: 'fatal', msg: 'the shutdown did not end within its limits', limitMs: 100 });
   });
 
   it('can be without them again', async () => {
     const guarded = await startGuarded();
     guarded.child.send('remove');
-    await eventually(() => messages(guarded).includes('guards removed'));
+    await eventually(() => messages(guarded).includes('guards removed'), { timeoutMs: 15_000 });
     guarded.child.kill('SIGTERM');
     expect(await guarded.ended).toEqual({ code: null, signal: 'SIGTERM' });
   });
 });
 
-describe('the log of a process', () => {
+describe('the log of a process', { timeout: 50_000 }, () => {
   it('is complete although the process exits at once', async () => {
     const guarded = await startGuarded();
     guarded.child.send('fill the log');
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
-    await eventually(() => guarded.lines().length === 2_000);
-    expect(guarded.lines().map(({ line }) => line)).toEqual(Array.from({ length: 2_000 }, (_, index) => index));
+    expect(guarded.lines().map(({ line }) => line)).toEqual(Array.from({ length: 500 }, (_, index) => index));
   });
 
   it('arrives without waiting for a full buffer', async () => {
     const guarded = await startGuarded();
     guarded.child.send('remove');
-    await eventually(() => messages(guarded).includes('guards removed'), { timeoutMs: 5_000 });
+    await eventually(() => messages(guarded).includes('guards removed'), { timeoutMs: 15_000 });
   });
 
   it('neither ends nor holds a process whose log nobody reads any more', async () => {
@@ -160,9 +161,8 @@ describe('the log of a process', () => {
   it.each(['fill the log', 'fill the log, then stop'])('does not hold a process whose reader stands still (%s)', async (order) => {
     const guarded = await startGuarded();
     guarded.child.stdout?.pause();
-    const sentAtMs = performance.now();
     guarded.child.send(order);
+    expect(await awakeMsOf(() => guarded.ended)).toBeLessThan(12_000);
     expect(await guarded.ended).toEqual({ code: 0, signal: null });
-    expect(performance.now() - sentAtMs).toBeLessThan(12_000);
   });
 });

@@ -19,7 +19,7 @@ describe('the metrics of a queue', () => {
       { metrics, sweep: { intervalMs: 50 } },
     );
     for (const turn of [1, 2, 3]) await producer.push({ key: 'secret-lane', kind: 'combat.act', body: actOf(turn) });
-    await eventually(() => seen.length === 2);
+    await eventually(() => seen.length === 2, { timeoutMs: 15_000 });
     const text = await eventually(async () => {
       const rendered = await metrics.render();
       return rendered.includes('skirmish_lane_dead_commands{queue="combat",process="test"} 1') && rendered;

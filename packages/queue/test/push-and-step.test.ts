@@ -21,7 +21,7 @@ describe('a lane', () => {
     });
     const positions: number[] = [];
     for (const turn of upTo(100)) positions.push((await lanes.producer.push({ key: 'c1', kind: 'combat.act', body: actOf(turn) })).position);
-    await eventually(() => seen.length === 100);
+    await eventually(() => seen.length === 100, { timeoutMs: 15_000 });
     expect(seen).toEqual(upTo(100));
     expect(insideMax).toBe(1);
     expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
@@ -33,7 +33,7 @@ describe('a lane', () => {
     for (const turn of upTo(100)) await lanes.producer.push({ key: 'long', kind: 'combat.act', body: actOf(turn) });
     await lanes.producer.push({ key: 'short', kind: 'combat.act', body: actOf(1) });
     await lanes.work(async (command) => void order.push(command.key), { concurrency: 1 });
-    await eventually(() => order.length === 101);
+    await eventually(() => order.length === 101, { timeoutMs: 15_000 });
     expect(order.indexOf('short')).toBe(32);
   });
 
@@ -47,7 +47,7 @@ describe('a lane', () => {
         for (const turn of upTo(5)) await lanes.producer.push({ key, kind: 'combat.act', body: actOf(turn) });
       }),
     );
-    await eventually(() => [...seen.values()].flat().length === keys.length * 5);
+    await eventually(() => [...seen.values()].flat().length === keys.length * 5, { timeoutMs: 15_000 });
     for (const key of keys) expect(seen.get(key)).toEqual(upTo(5));
   });
 
@@ -56,7 +56,7 @@ describe('a lane', () => {
     let done = 0;
     await lanes.work(async () => void (done += 1));
     for (const turn of upTo(40)) await lanes.producer.push({ key: 'c1', kind: 'combat.act', body: actOf(turn) });
-    await eventually(() => done === 40);
+    await eventually(() => done === 40, { timeoutMs: 15_000 });
     const keys = keysOf(lanes.realm);
     const left = await eventually(async () => {
       const names = (await lanes.redis.keys(`${keys.prefix}*`)).map((name) => name.slice(keys.prefix.length));

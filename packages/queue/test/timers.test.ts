@@ -15,9 +15,9 @@ describe('a timer', () => {
     const seen: { kind: string; turn: number; atMs: number }[] = [];
     await lanes.work(async (command) => void seen.push({ kind: command.kind, turn: turnOf(command), atMs: Date.now() }));
     const startedAtMs = Date.now();
-    await later(lanes, 2, 400, 'c1-2');
     await lanes.producer.push({ key: 'c1', kind: 'combat.act', body: actOf(1) });
-    await eventually(() => seen.length === 2);
+    await later(lanes, 2, 400, 'c1-2');
+    await eventually(() => seen.length === 2, { timeoutMs: 15_000 });
     expect(seen.map(({ kind, turn }) => `${kind}/${turn}`)).toEqual(['combat.act/1', 'combat.timeout/2']);
     expect((seen[1]?.atMs ?? 0) - startedAtMs).toBeGreaterThanOrEqual(395);
   });
@@ -28,7 +28,7 @@ describe('a timer', () => {
     await lanes.work(async (command) => void seen.push(turnOf(command)));
     await Promise.all([later(lanes, 1, 150, 'c1-1'), later(lanes, 1, 150, 'c1-1'), later(lanes, 1, 150, 'c1-1')]);
     await later(lanes, 2, 300, 'c1-2');
-    await eventually(() => seen.includes(2));
+    await eventually(() => seen.includes(2), { timeoutMs: 15_000 });
     expect(seen).toEqual([1, 2]);
     await later(lanes, 3, 0, 'c1-1');
     await eventually(() => seen.includes(3));

@@ -1,5 +1,5 @@
 import { keysOf } from '@skirmish/redis';
-import { eventually } from '@skirmish/testing';
+import { awakeMsOf, eventually } from '@skirmish/testing';
 import { describe, expect, it } from 'vitest';
 
 import { readDeadCommands } from '../src/index.ts';
@@ -25,7 +25,7 @@ describe('a poison command', () => {
     );
     await pushTurns(lanes, 1, 2, 3);
     await lanes.producer.push({ key: 'other', kind: 'combat.act', body: actOf(1) });
-    await eventually(() => runs.includes('c1/3/1'));
+    await eventually(() => runs.includes('c1/3/1') && runs.includes('other/1/1'), { timeoutMs: 15_000 });
     expect(runs.filter((run) => run.startsWith('c1'))).toEqual(['c1/1/1', 'c1/2/1', 'c1/2/2', 'c1/2/3', 'c1/3/1']);
     expect(runs).toContain('other/1/1');
     const [dead, ...more] = await deadOf(lanes);
@@ -51,7 +51,7 @@ describe('a poison command', () => {
       },
     );
     await pushTurns(lanes, 1, 2);
-    await eventually(() => seen.length === 1);
+    await eventually(() => seen.length === 1, { timeoutMs: 15_000 });
     expect(await deadOf(lanes)).toHaveLength(1);
     expect(lanes.warnings.join()).toContain('nobody was told');
   });
@@ -64,7 +64,7 @@ describe('a poison command', () => {
     await lanes.redis.rpush(keys.lane('combat', 'c1'), JSON.stringify({ v: 7, kind: 'combat.act' }));
     await pushTurns(lanes, 3);
     await lanes.work(async (command) => void seen.push(turnOf(command)));
-    await eventually(() => seen.length === 1, { timeoutMs: 8000 });
+    await eventually(() => seen.length === 1, { timeoutMs: 15_000 });
     expect((await deadOf(lanes)).map((dead) => dead.reason)).toEqual(['unreadable', 'unreadable']);
     expect(lanes.warnings.join()).not.toContain('secret');
   });
@@ -80,7 +80,7 @@ describe('an infrastructure error', () => {
       seen.push(turnOf(command));
     });
     await pushTurns(lanes, 1, 2);
-    await eventually(() => seen.length === 2, { timeoutMs: 12_000 });
+    await eventually(() => seen.length === 2, { timeoutMs: 18_000 });
     expect(seen).toEqual([1, 2]);
     expect(tries).toEqual([1, 1, 1, 1, 1, 1]);
     expect(await deadOf(lanes)).toEqual([]);
@@ -97,14 +97,14 @@ describe('an infrastructure error', () => {
       },
       { concurrency: 1 },
     );
-    const ill = Array.from({ length: 40 }, (_, index) => `ill-${index}`);
+    const ill = Array.from({ length: 100 }, (_, index) => `ill-${index}`);
     for (const key of ill) await lanes.producer.push({ key, kind: 'combat.act', body: actOf(1) });
     await lanes.producer.push({ key: 'well', kind: 'combat.act', body: actOf(1) });
-    // One place that waited 100 ms for each of them would take 4 s.
-    await eventually(() => seen.includes('well'), { timeoutMs: 2000 });
+    // One place that waited 100 ms for each of them would take 10 s.
+    expect(await awakeMsOf(() => eventually(() => seen.includes('well'), { timeoutMs: 20_000 }))).toBeLessThan(5_000);
     away = false;
-    await eventually(() => seen.length === 41, { timeoutMs: 10_000 });
-  });
+    await eventually(() => seen.length === 101, { timeoutMs: 20_000 });
+  }, 60_000);
 
   it('between two tries of a poison command does not save it', async () => {
     await using lanes = await openLanes();
@@ -114,7 +114,7 @@ describe('an infrastructure error', () => {
       throw runs === 2 ? new Outage('away') : new Error('poison');
     });
     await pushTurns(lanes, 1);
-    await eventually(async () => (await deadOf(lanes)).length === 1);
+    await eventually(async () => (await deadOf(lanes)).length === 1, { timeoutMs: 15_000 });
     expect(runs).toBe(4);
   });
 });

@@ -1,3 +1,4 @@
+export { awakeMsOf } from './awake-ms-of.ts';
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
 export { eventually, type EventuallyOptions } from './eventually.ts';
 export { freePort, isPortFree } from './free-port.ts';

@@ -19,12 +19,19 @@ let users = 0;
 const newUser = (): UserId => `auth0|${(users += 1)}` as UserId;
 const rate = defaultRateOf('combat:start');
 
+/** Buckets that never fill: a pause of the test gives nothing back. */
+class StillBuckets extends TokenBuckets {
+  override take(...[userId, name, limit]: Parameters<TokenBuckets['take']>): number {
+    return super.take(userId, name, limit, 0);
+  }
+}
+
 /** The limits of one gateway: buckets and mutes of its own. */
 function limitsOf(over: { scale?: number; redis?: Redis; connectsPerSecond?: number } = {}) {
   const mutes = new Mutes();
   const scale = over.scale ?? 1;
   const uncounted: string[] = [];
-  const limits = new ClusterLimits({ realm, redis, buckets: new TokenBuckets(scale), mutes, scale, connectsPerSecond: 1, onUncounted: (event) => uncounted.push(event), ...over });
+  const limits = new ClusterLimits({ realm, redis, buckets: new StillBuckets(scale), mutes, scale, connectsPerSecond: 1, onUncounted: (event) => uncounted.push(event), ...over });
   return { limits, mutes, uncounted };
 }
 
@@ -34,9 +41,10 @@ describe('limits over all gateways', () => {
   it('[LIM1] count together what gateways count apart, and users apart', async () => {
     const [a, b] = [limitsOf(), limitsOf()];
     const [user, other] = [newUser(), newUser()];
-    expect(await a.limits.take(user, 'combat:start', rate)).toEqual({ retryAfterMs: 0, mutedMs: 0 });
-    expect(await b.limits.take(user, 'combat:start', rate)).toEqual({ retryAfterMs: 0, mutedMs: 0 });
-    const { retryAfterMs } = await a.limits.take(user, 'combat:start', rate);
+    // At one time, because the buckets of Redis fill while the test waits.
+    const [first, second, third] = await Promise.all([a, b, a].map(({ limits }) => limits.take(user, 'combat:start', rate)));
+    expect([first, second]).toEqual([{ retryAfterMs: 0, mutedMs: 0 }, { retryAfterMs: 0, mutedMs: 0 }]);
+    const { retryAfterMs } = third!;
     expect(retryAfterMs).toBeGreaterThan(0);
     expect(retryAfterMs).toBeLessThanOrEqual(500);
     expect(await b.limits.take(other, 'combat:start', rate)).toEqual({ retryAfterMs: 0, mutedMs: 0 });
@@ -55,8 +63,7 @@ describe('limits over all gateways', () => {
   it('[LIM1] admit six connects at once where one per second is allowed, wherever they come', async () => {
     const gateways = [limitsOf(), limitsOf(), limitsOf()];
     const user = newUser();
-    const outcomes: unknown[] = [];
-    for (let n = 0; n < 9; n += 1) outcomes.push(await refusal(gateways[n % 3]!.limits.admit(user)));
+    const outcomes = await Promise.all(Array.from({ length: 9 }, (_, n) => refusal(gateways[n % 3]!.limits.admit(user))));
     expect(outcomes.slice(0, 6)).toEqual(Array.from({ length: 6 }, () => null));
     for (const outcome of outcomes.slice(6)) expect(outcome).toMatchObject({ code: 'rate/limited', retryAfterMs: expect.any(Number) });
     expect((outcomes[6] as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(500);
@@ -65,7 +72,7 @@ describe('limits over all gateways', () => {
   it('ask Redis nothing about what this gateway refuses by itself', async () => {
     const { limits } = limitsOf();
     const user = newUser();
-    for (let n = 0; n < 6; n += 1) await limits.admit(user);
+    await Promise.all(Array.from({ length: 6 }, () => limits.admit(user)));
     await redis.unlink(keys.limitOf(user, 'connect'));
     expect(await refusal(limits.admit(user))).toMatchObject({ code: 'rate/limited' });
     expect(await redis.exists(keys.limitOf(user, 'connect'))).toBe(0);
@@ -74,28 +81,29 @@ describe('limits over all gateways', () => {
   it('[LIM4] carry mutes to events and to connects on other gateways, for as long as they last', async () => {
     const [a, b, c] = [limitsOf(), limitsOf(), limitsOf()];
     const user = newUser();
-    await a.limits.mute(user, 'combat', 3_000);
-    await a.limits.mute(user, 'party', 2_000);
+    await Promise.all([a.limits.mute(user, 'combat', 4_000), a.limits.mute(user, 'party', 3_000)]);
     const verdict = await b.limits.take(user, 'combat:start', rate);
     expect(verdict.retryAfterMs).toBe(0);
     expect(verdict.mutedMs).toBeGreaterThan(0);
-    expect(verdict.mutedMs).toBeLessThanOrEqual(3_000);
+    expect(verdict.mutedMs).toBeLessThanOrEqual(4_000);
     expect(b.mutes.leftMs(user, 'combat', Date.now())).toBeGreaterThan(0);
     expect(await b.limits.take(user, 'chat:send', defaultRateOf('chat:send'))).toMatchObject({ mutedMs: 0 });
     await c.limits.admit(user);
     expect(c.mutes.leftMs(user, 'combat', Date.now())).toBeGreaterThan(0);
     expect(c.mutes.leftMs(user, 'chat', Date.now())).toBe(0);
-    await eventually(async () => (await redis.exists(keys.mutes(user))) === 0);
+    await eventually(async () => (await redis.exists(keys.mutes(user))) === 0, { timeoutMs: 15_000 });
     expect(await b.limits.take(user, 'combat:start', rate)).toEqual({ retryAfterMs: 0, mutedMs: 0 });
   });
 
   it('[LIM1] leave nothing in Redis when they are full again', async () => {
     const { limits } = limitsOf();
     const user = newUser();
-    await Promise.all([limits.admit(user), limits.take(user, 'combat:start', rate), limits.mute(user, 'chat', 300)]);
+    // Two of each, so that what is kept is kept for a second: long enough to be seen.
+    const twice = [limits.admit(user), limits.take(user, 'combat:start', rate), limits.admit(user), limits.take(user, 'combat:start', rate)];
+    await Promise.all([...twice, limits.mute(user, 'chat', 1_000)]);
     const kept = (): Promise<string[]> => redis.keys(`${keys.prefix}*${encodeURIComponent(user)}`);
     expect((await kept()).sort()).toEqual([keys.limitOf(user, 'combat:start'), keys.limitOf(user, 'connect'), keys.mutes(user)].sort());
-    await eventually(async () => (await kept()).length === 0);
+    await eventually(async () => (await kept()).length === 0, { timeoutMs: 15_000 });
   });
 
   it('[LIM8] are open for play and closed for admission while Redis is away', async () => {
@@ -104,8 +112,8 @@ describe('limits over all gateways', () => {
     await whenReady(away);
     const { limits, uncounted } = limitsOf({ redis: away });
     const user = newUser();
-    for (let n = 0; n < 2; n += 1) await limits.take(user, 'combat:start', rate);
-    expect((await limits.take(user, 'combat:start', rate)).retryAfterMs).toBeGreaterThan(0);
+    const verdicts = await Promise.all(Array.from({ length: 3 }, () => limits.take(user, 'combat:start', rate)));
+    expect(verdicts[2]?.retryAfterMs).toBeGreaterThan(0);
     await proxy.close();
     await eventually(() => away.status !== 'ready');
     expect(await limits.take(user, 'combat:start', rate)).toEqual({ retryAfterMs: 0, mutedMs: 0 });

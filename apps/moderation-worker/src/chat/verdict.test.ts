@@ -124,9 +124,12 @@ describe('the words', () => {
   it('are looked for in time in proportion to the text', () => {
     const worst = ['vi'.repeat(999), 'a\u0316'.repeat(900), 'v i '.repeat(500), '\u{e0061}'.repeat(500), 'l'.repeat(2_000)];
     for (const text of worst) {
-      const startedAtMs = performance.now();
-      judge(text, 0);
-      expect(performance.now() - startedAtMs).toBeLessThan(250);
+      const tookMs = Array.from({ length: 3 }, () => {
+        const startedAtMs = performance.now();
+        judge(text, 0);
+        return performance.now() - startedAtMs;
+      });
+      expect(Math.min(...tookMs)).toBeLessThan(250);
     }
   });
 });
