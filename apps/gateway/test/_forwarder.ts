@@ -34,6 +34,8 @@ export async function listen(listener?: RequestListener): Promise<Listening> {
 
 export interface Forwarder extends AsyncDisposable {
   readonly forwarding: Forwarding;
+  /** The public port. */
+  readonly server: Server;
   readonly url: string;
   readonly internalUrl: string;
   readonly connections: ReadonlySet<Socket>;
@@ -69,6 +71,7 @@ export async function startForwarder(ownerPort: number, parts: Partial<Forwardin
   const made = forwarding;
   return {
     forwarding: made,
+    server: http.server,
     url: http.url,
     internalUrl: internal.url,
     connections: http.connections,

@@ -137,6 +137,18 @@ describe('when one side goes', () => {
     }
   });
 
+  it('a pause of this gateway itself is none of the owner: what came meanwhile is read before anything is given up', async () => {
+    const { at, owner, poll } = await start((_incoming, outgoing) => outgoing.end('there'), { times: { connectMs: 5 } });
+    owner.server.on('upgrade', (_request, socket: Socket) => { socket.end('HTTP/1.1 400 There\r\n\r\n'); });
+    const standStill = (): void => { for (const until = performance.now() + 30; performance.now() < until;); };
+    // In the turn in which the connection to the owner is begun: its time is over before anybody can see that it has come about.
+    at.server.on('request', standStill).on('upgrade', standStill);
+    expect((await ask(poll)).text).toBe('there');
+    const upgrade = await rawUpgrade(engineUrl(at.url, at.sid, 'websocket'));
+    await eventually(() => upgrade.isClosed);
+    expect(upgrade.text).toContain('400 There');
+  });
+
   it('an owner that is silent is given up: polls, POSTs and upgrades', async () => {
     const { owner, at, poll } = await start(() => undefined, { times: { pollMs: 300, answerMs: 200, upgradeMs: 200 } });
     owner.server.on('upgrade', (_request, socket: Socket) => { socket.resume().once('end', () => { socket.destroy(); }); });

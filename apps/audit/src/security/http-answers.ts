@@ -17,7 +17,7 @@ export interface Asked {
 const timeoutMs = 20_000;
 const bodyCharsMax = 1_000_000;
 
-/** One request over a connection of its own; the body of an upgrade is what the server sends first, empty when it only closes. Rejects after 5 s. */
+/** One request over a connection of its own; the body of an upgrade is what the server sends first, empty when it only closes. Rejects after 20 s. */
 export function ask(baseUrl: string, { method = 'GET', path, headers = {}, body }: Asked): Promise<HttpAnswer> {
   const { hostname, port } = new URL(baseUrl);
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import { endToEndHeaders, forwardedHeaders } from './forwarded-headers.ts';
+import { TimeLimit } from './time-limit.ts';
 
 /** The internal port of the gateway that a session belongs to. */
 export interface Owner {
@@ -45,7 +46,7 @@ class Exchange {
   readonly #parts: ForwardParts;
   readonly #resolve: (outcome: ForwardOutcome) => void;
   readonly #upstream: ClientRequest;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #limit = new TimeLimit();
   #over = false;
 
   constructor(parts: ForwardParts, resolve: (outcome: ForwardOutcome) => void) {
@@ -96,14 +97,15 @@ class Exchange {
   }
 
   #allow(ms: number): void {
-    clearTimeout(this.#timer);
-    if (!this.#over) this.#timer = setTimeout(() => { this.#end('timed-out'); }, ms);
+    if (!this.#over) this.#limit.set(ms, this.#timedOut);
   }
+
+  readonly #timedOut = (): void => { this.#end('timed-out'); };
 
   #end(outcome: ForwardOutcome): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#limit.clear();
     const { incoming, outgoing, refuse } = this.#parts;
     const isWhole = outcome === 'answered' && (!hasBody(incoming) || incoming.complete);
     if (!isWhole) this.#upstream.destroy();

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { ForwardOutcome, Owner } from './forward-request.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
+import { TimeLimit } from './time-limit.ts';
 
 export interface TunnelParts {
   readonly incoming: IncomingMessage;
@@ -29,7 +30,7 @@ const agreed = Buffer.from('HTTP/1.1 101');
 export class Tunnel {
   readonly #parts: TunnelParts;
   readonly #upstream = new Socket();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #limit = new TimeLimit();
   #isAnswered = false;
   #isOver = false;
 
@@ -66,7 +67,7 @@ export class Tunnel {
     this.#upstream.write(requestHead(incoming), 'latin1');
     if (head.length > 0) this.#upstream.write(head);
     this.#upstream.once('data', (first: Buffer) => {
-      clearTimeout(this.#timer);
+      this.#limit.clear();
       this.#isAnswered = true;
       if (!this.#isOver && first.subarray(0, agreed.length).equals(agreed)) onOpen();
     });
@@ -75,14 +76,13 @@ export class Tunnel {
   }
 
   #allow(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.#end('timed-out'); }, ms);
+    this.#limit.set(ms, () => { this.#end('timed-out'); });
   }
 
   #end(reason: ForwardOutcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#limit.clear();
     const { client, refuse, onClosed } = this.#parts;
     this.#upstream.destroy();
     if (reason !== 'client-gone' && !this.#isAnswered) refuse();
