@@ -81,7 +81,7 @@ export interface Heard {
 export interface Client extends Disposable {
   readonly socket: Socket;
   readonly heard: Heard[];
-  /** Sends with an acknowledgement; the answer, or a rejection after 5 s. */
+  /** Sends with an acknowledgement; the answer, or a rejection after 10 s. */
   ask<T = Record<string, unknown>>(event: string, payload: unknown): Promise<Acknowledgement<T>>;
   /** The first payload of an event that fits, past or future. */
   hears<T = Record<string, unknown>>(event: ServerEventName, fits?: (payload: T) => boolean): Promise<T>;
@@ -100,7 +100,7 @@ export function clientOf(gateway: Pick<TestGateway, 'url' | 'realm'>, auth: obje
     socket,
     heard,
     payloads,
-    ask: (event, payload) => socket.timeout(5_000).emitWithAck(event, payload) as Promise<never>,
+    ask: (event, payload) => socket.timeout(10_000).emitWithAck(event, payload) as Promise<never>,
     hears: <T>(event: string, fits: (payload: T) => boolean = () => true) =>
       eventually(
         () => {
@@ -108,7 +108,7 @@ export function clientOf(gateway: Pick<TestGateway, 'url' | 'realm'>, auth: obje
           if (found === undefined) throw new Error(`${event} was not heard`);
           return found;
         },
-        { what: `${event} to be heard` },
+        { timeoutMs: 10_000, what: `${event} to be heard` },
       ),
     [Symbol.dispose]: () => { socket.disconnect(); },
   };

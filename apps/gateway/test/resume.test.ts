@@ -75,7 +75,7 @@ describe('resume', () => {
     }
     stopped.abort();
     await pump;
-    await eventually(() => numbers(player).includes(n - 1));
+    await eventually(() => numbers(player).includes(n - 1), { timeoutMs: 20_000 });
     const seen = numbers(player);
     expect(recovered).toBe(20);
     expect(new Set(seen).size).toBe(seen.length);
@@ -84,7 +84,7 @@ describe('resume', () => {
     const positions = player.received.map(({ position }) => position ?? '');
     expect(positions).toEqual([...positions].sort((x, y) => Number(x.split('-')[0]) - Number(y.split('-')[0]) || Number(x.split('-')[1]) - Number(y.split('-')[1])));
     player.close();
-  });
+  }, 60_000);
 
   it('follows joins and leaves that were made while it was away', async () => {
     const player = await joinAs(a.url, 'r3', [party]);
@@ -125,7 +125,7 @@ describe('resume', () => {
     await moveTo(player, to);
     expect(player.socket.recovered).toBe(true);
     player.close();
-  });
+  }, 60_000);
 
   it('writes each join and leave into the record under its own id, so that it outlives the log of moves', async () => {
     const player = await joinAs(a.url, 'r5');
