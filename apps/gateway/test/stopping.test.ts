@@ -111,10 +111,10 @@ describe('the process', () => {
     using client = clientOf({ url: `http://127.0.0.1:${child.ready.publicPort!}`, realm: variables['REALMS']! }, { token: await tokenFor('p1') });
     await connected(client);
     expect(await child.stop()).toBe(0);
-  });
+  }, 60_000);
 
   it('lists all mistakes of its configuration and ends with 2', async () => {
     const started = startProcess({ name: 'gateway', entry, env: { ...env(), SOCKET_PORT: 'many', RATE_LIMIT_SCALE: '-1', SOCKET_CORS_ORIGIN: '*' } });
     await expect(started).rejects.toThrow(/code 2[\s\S]*3 mistakes[\s\S]*SOCKET_PORT[\s\S]*SOCKET_CORS_ORIGIN[\s\S]*RATE_LIMIT_SCALE/);
-  });
+  }, 60_000);
 });

@@ -41,7 +41,7 @@ describe('the one path of critical events', () => {
       b.nsp.to(room).emit('numbered', { from: 'b', n });
       await emitter.emit({ rooms: [room] }, 'app:numbered', { from: 'worker', n });
     }
-    await eventually(() => players.every(({ received }) => received.length === 900), { timeoutMs: 15_000, what: '900 events for everybody' });
+    await eventually(() => players.every(({ received }) => received.length === 900), { timeoutMs: 30_000, what: '900 events for everybody' });
     const [first, ...others] = players.map(({ received }) => received.map(({ payload }) => `${String(payload['from'])}${String(payload['n'])}`));
     for (const other of others) expect(other).toEqual(first);
     for (const { received } of players) {
@@ -49,7 +49,7 @@ describe('the one path of critical events', () => {
       expect(positions.every((position, i) => i === 0 || compareStreamIds(positions[i - 1] ?? '', position) < 0)).toBe(true);
     }
     for (const player of players) player.close();
-  });
+  }, 60_000);
 
   it("F9: while A's inbox reader stands still, A's own broadcast does not reach A's members", async () => {
     const onA = await joinAs(a.url, 'frozen-a', [room]);
