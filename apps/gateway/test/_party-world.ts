@@ -132,6 +132,8 @@ export class PartyWorld implements AsyncDisposable {
   }
 
   async #command(wishes: readonly Wish[]): Promise<void> {
+    // Invitations are at least as old as this.
+    const nowMs = performance.now();
     const commands = wishes.filter(({ user: index }) => this.#players[index]!.goneAtMs === null).map((each) => this.#commandOf(each));
     const asked = commands.map(async (command) => {
       const { client } = this.#players.find(({ userId }) => userId === command.user)!;
@@ -139,9 +141,14 @@ export class PartyWorld implements AsyncDisposable {
       return client.ask<{ party?: Party }>(`party:${op}`, { commandId: `c${(this.#commands += 1)}`, ...('target' in payload ? { userId: payload.target } : payload) });
     });
     const answers = await Promise.all(asked);
-    const nowMs = performance.now();
-    const fitting = ordersOf(commands.map((command, i) => [command, answers[i]!] as const)).flatMap((order) => {
-      const model = this.#model.clone();
+    const lateMs = performance.now() - invitationMs;
+    // In a step that took long, invitations may have ended before a command came to them, or not.
+    const ended = this.#model.clone();
+    ended.expire((sinceMs) => sinceMs <= lateMs);
+    const isLate = this.#model.parties.some(({ invited }) => [...invited.values()].some((sinceMs) => sinceMs <= lateMs));
+    const orders = ordersOf(commands.map((command, i) => [command, answers[i]!] as const));
+    const fitting = [this.#model, ...(isLate ? [ended] : [])].flatMap((before) => orders.map((order) => [before, order] as const)).flatMap(([before, order]) => {
+      const model = before.clone();
       const fits = order.every(([command, answer]) => model.do(command, answer.ok ? (answer.data.party?.id ?? '') : '', nowMs) === outcomeOf(answer));
       return fits ? [model] : [];
     });
@@ -174,8 +181,8 @@ export class PartyWorld implements AsyncDisposable {
   async #bounce(player: Player, slot: number): Promise<void> {
     if (player.goneAtMs !== null) return;
     const before = this.#players.filter((each) => each !== player && each.goneAtMs === null).map(({ client }) => [client, client.payloads('party:updated').length] as const);
-    await this.#drop(player);
     const began = performance.now();
+    await this.#drop(player);
     await this.#comeBack(player, slot);
     if (performance.now() - began > graceMs / 2) return;
     await timePasses(graceMs, 'a grace in which nothing may be told');

@@ -28,7 +28,7 @@ export async function startRoomsBench(users: readonly string[] = [], env: Record
   const first = await startGateway(world, env);
   const others = { ...env, REALMS: first.realm };
   const gateways = [first, await startGateway(world, others), await startGateway(world, others)];
-  const redis = createRedis({ url: services().redisUrl, name: 'rooms-bench', role: 'command' });
+  const redis = createRedis({ url: env['REDIS_URL'] ?? services().redisUrl, name: 'rooms-bench', role: 'command' });
   await whenReady(redis);
   const { prefix } = keysOf(first.realm as never);
   const served = (index: number) => gateways[index]!.gateway.realms[0]!;

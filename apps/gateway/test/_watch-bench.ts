@@ -20,7 +20,7 @@ export interface WatchBench extends AsyncDisposable {
 }
 
 /** `p11` … `p20` are in the forest, all others in the meadow; odd ones in guild `red`, even ones in `blue`. `users` exist besides. */
-export async function startWatchBench(graceMs: number, { users = [], redisUrl = services().redisUrl }: { users?: readonly string[]; redisUrl?: string } = {}): Promise<WatchBench> {
+export async function startWatchBench(graceMs: number, { users = [], redisUrl = services().redisUrl, renewIntervalMs = 300 }: { users?: readonly string[]; redisUrl?: string; renewIntervalMs?: number } = {}): Promise<WatchBench> {
   const world = await startWorld(150);
   {
     await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
@@ -29,7 +29,7 @@ export async function startWatchBench(graceMs: number, { users = [], redisUrl = 
     await database.db.updateTable('characters').set({ zone_id: 'forest' }).where('user_id', 'in', inForest).execute();
   }
   const realm = uniqueRealm();
-  const env = { REALMS: realm, REDIS_URL: redisUrl, QUEUE_REDIS_URL: redisUrl, PRESENCE_GRACE_MS: String(graceMs), RATE_LIMIT_SCALE: '1000', HANDSHAKES_PER_SECOND_MAX: '10000' };
+  const env = { REALMS: realm, REDIS_URL: redisUrl, QUEUE_REDIS_URL: redisUrl, PRESENCE_GRACE_MS: String(graceMs), RENEW_INTERVAL_MS: String(renewIntervalMs), RATE_LIMIT_SCALE: '1000', HANDSHAKES_PER_SECOND_MAX: '10000' };
   const gateways = [await startGateway(world, env), await startGateway(world, env), await startGateway(world, env)];
   const redis = createRedis({ url: redisUrl, name: 'watch-bench', role: 'command' });
   await whenReady(redis);

@@ -25,8 +25,10 @@ interface Pair extends AsyncDisposable {
 
 async function startPair(): Promise<Pair> {
   const proxy = await startTcpProxy({ targetPort: Number(new URL(services().redisUrl).port) });
-  const near = await startGateway(world, { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, RATE_LIMIT_SCALE: '1000' });
-  const far = await startGateway(world, { REALMS: near.realm, RATE_LIMIT_SCALE: '1000' });
+  // It takes them some time to see that one is dead: who was there is to be back before.
+  const env = { RATE_LIMIT_SCALE: '1000', RENEW_INTERVAL_MS: '2000' };
+  const near = await startGateway(world, { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, ...env });
+  const far = await startGateway(world, { REALMS: near.realm, ...env });
   const stop = async (): Promise<void> => {
     await near[Symbol.asyncDispose]();
     await far[Symbol.asyncDispose]();
@@ -66,7 +68,7 @@ describe('a command whose answer is lost', () => {
       if (first?.ok) expect(repeated).toEqual(first.data.party);
       if (round % 2 === 0) {
         told += 1;
-        await eventually(() => expect(member.payloads('party:invited')).toHaveLength(before + 1));
+        await eventually(() => expect(member.payloads('party:invited')).toHaveLength(before + 1), { timeoutMs: 10_000 });
       }
     }
     expect(member.payloads('party:invited')).toHaveLength(told);

@@ -45,6 +45,8 @@ it('[PRS6] [PTY9] members of a party know of each other from the accepting to th
   await becomes(() => shown(leader), `${leaderId} (${memberId})`);
   member.socket.connect();
   await becomes(() => shown(leader), `${leaderId} ${memberId}`);
+  // Others may hear of it before it does.
+  await becomes(() => member.socket.connected, true);
   expect(member.socket.recovered).toBe(true);
   await becomes(() => changesHeard(leader).slice(2), [`${memberId} online`]);
   expect(await watch(member, leaderId)).toEqual({ [leaderId]: 'online' });
@@ -66,16 +68,17 @@ it('[PRS6] [PTY9] members of a party know of each other from the accepting to th
 it('[PTY9] members on a gateway that was killed are shown as away with its end, not a grace later', async () => {
   const graceMs = 10_000;
   await using server = await startRedis();
-  await using bench = await startWatchBench(graceMs, { redisUrl: server.url });
+  // A process that stands still for a second is not taken for dead.
+  await using bench = await startWatchBench(graceMs, { redisUrl: server.url, renewIntervalMs: 1_000 });
   await using doomed = await startProcess({
     name: 'gateway', entry: new URL('../src/main.ts', import.meta.url),
-    env: { NODE_ENV: 'development', LOG_LEVEL: 'warn', SOCKET_HOST: '127.0.0.1', SOCKET_PORT: '0', INTERNAL_PORT: '0', DATABASE_URL: bench.world.databaseUrl, JWT_SECRET: secret, EPOCH_GRACE_MS: '100', RENEW_INTERVAL_MS: '300', READ_BLOCK_MS: '200', EVENT_LOOP_DELAY_MAX_MS: '60000', ...bench.env },
+    env: { NODE_ENV: 'development', LOG_LEVEL: 'warn', SOCKET_HOST: '127.0.0.1', SOCKET_PORT: '0', INTERNAL_PORT: '0', DATABASE_URL: bench.world.databaseUrl, JWT_SECRET: secret, EPOCH_GRACE_MS: '100', READ_BLOCK_MS: '200', EVENT_LOOP_DELAY_MAX_MS: '60000', ...bench.env },
   });
   const leader = await join(bench.gateways[0]!, leaderId);
   using member = await join({ url: `http://127.0.0.1:${doomed.ready.publicPort ?? 0}`, realm: bench.gateways[0]!.realm }, memberId);
   await gather(leader, member);
   await doomed.kill();
-  await eventually(async () => { expect(await bench.redis.exists(bench.keys.user(memberId as never))).toBe(0); }, { timeoutMs: 10_000, what: 'the end of the gateway to be noticed' });
+  await eventually(async () => { expect(await bench.redis.exists(bench.keys.user(memberId as never))).toBe(0); }, { timeoutMs: 20_000, what: 'the end of the gateway to be noticed' });
   await becomes(() => shown(leader), `${leaderId} (${memberId})`, graceMs / 2);
   leader[Symbol.dispose]();
 }, 60_000);

@@ -17,8 +17,8 @@ it('[GLD1] the work of Redis for one member who comes does not grow with the gui
   await using server = await startRedis({ appendOnly: false });
   await using world = await startWorld(140);
   const realm = uniqueRealm();
-  // Renewals would be counted, too.
-  await using gateway = await startGateway(world, { REALMS: realm, REDIS_URL: server.url, QUEUE_REDIS_URL: server.url, PRESENCE_GRACE_MS: '0', RENEW_INTERVAL_MS: '60000', RATE_LIMIT_SCALE: '1000' });
+  // Renewals and looks at parties would be counted, too.
+  await using gateway = await startGateway(world, { REALMS: realm, REDIS_URL: server.url, QUEUE_REDIS_URL: server.url, PRESENCE_GRACE_MS: '0', RENEW_INTERVAL_MS: '60000', PARTY_SWEEP_MS: '60000', RATE_LIMIT_SCALE: '1000' });
   const redis = createRedis({ url: server.url, name: 'counting', role: 'command' });
   await using _redis = { [Symbol.asyncDispose]: async () => { redis.disconnect(); } };
   await whenReady(redis);
@@ -45,14 +45,21 @@ it('[GLD1] the work of Redis for one member who comes does not grow with the gui
     });
     expect(overheard.messages()).toBe(messages + 1);
     visitor[Symbol.dispose]();
-    await eventually(async () => { expect(await redis.exists(keys.user(userId as UserId))).toBe(0); });
+    await eventually(async () => { expect(await redis.exists(keys.user(userId as UserId))).toBe(0); }, { timeoutMs: 10_000 });
     return Object.fromEntries(counted.map((name) => [name, after[name]! - before[name]!]));
   }
 
-  const small = await comes(3, 'p137');
-  const large = await comes(60, 'p139');
+  /** Of three who come one after the other: what a gateway does by itself in one of their moments is no part of it. */
+  async function least(others: number, ...userIds: readonly string[]): Promise<Record<string, number>> {
+    const costs: Record<string, number>[] = [];
+    for (const userId of userIds) costs.push(await comes(others, userId));
+    return Object.fromEntries(counted.map((name) => [name, Math.min(...costs.map((cost) => cost[name]!))]));
+  }
+
+  const small = await least(3, 'p129', 'p131', 'p133');
+  const large = await least(60, 'p135', 'p137', 'p139');
   process.stderr.write(`Redis for one member who comes: ${JSON.stringify(small)}\n`);
   expect(small['zrem']).toBe(1);
   expect(large).toEqual(small);
   for (const client of members) client[Symbol.dispose]();
-}, 60_000);
+}, 90_000);

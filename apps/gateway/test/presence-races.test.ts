@@ -1,7 +1,7 @@
 import { createEmitter } from '@skirmish/emitter';
 import type { PartyId, RealmId, RoomName, UserId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
-import { createRedis, keysOf, whenReady } from '@skirmish/redis';
+import { compareStreamIds, createRedis, keysOf, whenReady } from '@skirmish/redis';
 import { eventually, services, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { joinAs, startBareGateway } from './_bare-gateway.ts';
@@ -59,7 +59,7 @@ describe('races of presence', () => {
     expect(second.socket.recovered).toBe(true);
     await createEmitter({ redis, realm, epochGraceMs: 0 }).emit({ rooms: [roomOf.user(user)] }, 'app:n', { n: 1 });
     await eventually(() => second.received.length === 1);
-    await eventually(() => a.transport.reader.position >= (second.received[0]?.position ?? ''), { what: 'the gate to hold the order to go' });
+    await eventually(() => compareStreamIds(a.transport.reader.position, second.received[0]?.position ?? '0-0') >= 0, { what: 'the gate to hold the order to go' });
     gate.pass = Promise.resolve();
     resolve(undefined);
     await eventually(() => first.disconnects.length > 0 && first.socket.connected, { timeoutMs: 10_000, what: 'the first to be back' });

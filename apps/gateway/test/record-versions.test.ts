@@ -116,12 +116,17 @@ describe('records of sessions', () => {
     await emitter.emit({ rooms: [room] }, 'app:before', { what });
     await eventually(() => player.received.some(({ payload }) => payload['what'] === what));
     const key = keys.session((player.socket as unknown as { _pid: string })._pid);
+    const { id = '' } = player.socket;
+    // It stays away until its record is another one.
+    player.socket.io.reconnection(false);
     player.socket.io.engine.close();
-    await eventually(async () => (await redis.hexists(keys.socketsOf(gateway.transport.incarnation()), player.socket.id ?? '')) === 0);
+    await eventually(async () => (await redis.hexists(keys.socketsOf(gateway.transport.incarnation()), id)) === 0);
     const record = JSON.parse((await redis.get(key)) ?? '{}') as object;
     expect(record).toMatchObject({ v: 1, userKey: expect.any(String), socketId: expect.any(String), rooms: expect.any(Object), asOf: expect.any(String) });
     await redis.set(key, JSON.stringify({ ...record, ...change }), 'KEEPTTL');
     await emitter.emit({ rooms: [room] }, 'app:meanwhile', { what });
+    player.socket.io.reconnection(true);
+    player.socket.connect();
     await eventually(() => player.welcomes === 2, { timeoutMs: 10_000, what: 'the client to come back' });
     expect(player.socket.recovered).toBe(recovered);
     if (recovered) await eventually(() => player.received.some(({ event }) => event === 'app:meanwhile'));

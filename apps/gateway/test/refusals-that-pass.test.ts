@@ -36,7 +36,7 @@ describe('[CON7] server/unavailable', () => {
     await using gateway = await startGateway(world, { JWT_JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys` });
     using client = clientOf(gateway, { token: tokenOf('p1', privateKey) }, persistent);
     const codes = codesHeard(client);
-    await eventually(async () => (await refusedCount(gateway, 'connect_refused', 'server/unavailable')) >= 2, { timeoutMs: 10_000 });
+    await eventually(async () => (await refusedCount(gateway, 'connect_refused', 'server/unavailable')) >= 2, { timeoutMs: 20_000 });
     // A token of the secret needs no issuer.
     using other = clientOf(gateway, { token: await tokenFor('p2') });
     await connected(other);
@@ -48,7 +48,7 @@ describe('[CON7] server/unavailable', () => {
     await new Promise((resolve) => { issuer.close(resolve); });
     using again = clientOf(gateway, { token: tokenOf('p3', privateKey) });
     await connected(again);
-  });
+  }, 60_000);
 
   it('while Postgres is away and the player is not known here', async () => {
     const url = new URL(world.databaseUrl);
@@ -62,7 +62,7 @@ describe('[CON7] server/unavailable', () => {
     proxy.heal();
     await eventually(() => client.payloads('session:welcome').length === 1, { timeoutMs: 15_000 });
     expect(codes).toEqual([]);
-  });
+  }, 60_000);
 });
 
 describe('[CON7] server/draining', () => {

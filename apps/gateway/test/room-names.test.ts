@@ -9,7 +9,8 @@ const percentUser = 'auth0%7Cx';
 let bench: RoomsBench;
 let clients: Client[];
 beforeAll(async () => {
-  bench = await startRoomsBench([hostileUser, percentUser, 'p 1:*{main}']);
+  // Announcements of presence change keys, whenever they come.
+  bench = await startRoomsBench([hostileUser, percentUser, 'p 1:*{main}'], { PRESENCE_GRACE_MS: '600000' });
   clients = [await join(bench.gateways[0]!, 'p1'), await join(bench.gateways[0]!, hostileUser), await join(bench.gateways[0]!, percentUser)];
 });
 afterAll(async () => {

@@ -61,7 +61,8 @@ beforeAll(async () => {
   postgres = await startTcpProxy({ targetPort: Number(databaseUrl.port) });
   databaseUrl.port = String(postgres.port);
   databaseUrl.password = databasePassword;
-  env = { REDIS_URL: redis.url.replace('//', `//:${redisPassword}@`), DATABASE_URL: databaseUrl.href, JWT_SECRET: jwtSecret, REALMS: realm, LOG_LEVEL: 'trace', RATE_LIMIT_SCALE: '100', RENEW_INTERVAL_MS: '300' };
+  // Two processes, of which one that stands still for a second is not taken for dead.
+  env = { REDIS_URL: redis.url.replace('//', `//:${redisPassword}@`), DATABASE_URL: databaseUrl.href, JWT_SECRET: jwtSecret, REALMS: realm, LOG_LEVEL: 'trace', RATE_LIMIT_SCALE: '100', RENEW_INTERVAL_MS: '1000' };
 });
 afterAll(async () => {
   await postgres.close();

@@ -79,7 +79,7 @@ describe('OpenAPI', () => {
     await call('GET', '/v1/zones/meadow/population');
     await call('GET', '/v1/rooms/zone%3Ameadow/members');
     await call('POST', '/v1/users/p6/disconnect', { body: { reason: 'maintenance' } });
-    await eventually(() => !client.socket.connected);
+    await eventually(() => !client.socket.connected, { timeoutMs: 10_000 });
     await call('POST', '/v1/users/p7/sanctions', { body: { kind: 'mute', reason: 'shouting', untilMs: Date.now() + 60_000 } });
     await call('POST', '/v1/users/p7/sanctions', { body: { kind: 'kick', reason: 'no end', untilMs: Date.now() + 60_000 } });
     await call('DELETE', '/v1/users/p7/sanctions/mute');
@@ -106,7 +106,7 @@ describe('OpenAPI', () => {
       expect([...checked]).toContain(`${operationId} ${responses['202'] ? 202 : 200}`);
     }
     expect(checked.size).toBeGreaterThan(13);
-  });
+  }, 60_000);
 
   it('names refusals of the catalogue only, under their status', () => {
     for (const { operation } of operations) {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Directory } from '../src/cluster/directory.ts';
 import { Incarnation } from '../src/cluster/incarnation.ts';
 import type { GapReason } from '../src/cluster/incarnation.ts';
-import { joinAs, startBareGateway } from './_bare-gateway.ts';
+import { joinAs, type Player, startBareGateway } from './_bare-gateway.ts';
 
 /** Interleavings that once left a client deaf, a directory entry wrong, or a hole in what a client heard. */
 describe('races of the transport', () => {
@@ -68,7 +68,7 @@ describe('races of the transport', () => {
     await eventually(() => gateway.nsp.adapter.rooms.has(party));
     await timePasses(1500, 'the time of the race');
     await emitter.emit({ rooms: [party] }, 'app:n', { n: 2 });
-    await timePasses(500, 'the time of the race');
+    await eventually(() => player.received.at(-1)?.payload['n'] === 2, { what: 'the last event' });
     expect(await redis.smembers(keys.room(party))).toEqual([gateway.transport.incarnation()]);
     expect(player.received.map(({ payload }) => payload['n'])).toEqual([1, 2]);
     player.close();
@@ -87,7 +87,7 @@ describe('races of the transport', () => {
     const player = await joinAs(gateway.url, 'r3');
     await timePasses(300, 'the time of the race');
     await emitter.emit({ rooms: [party] }, 'app:n', { n: 3 });
-    await timePasses(500, 'the time of the race');
+    await eventually(() => player.received.at(-1)?.payload['n'] === 3, { what: 'the last event' });
     expect(player.received.map(({ payload }) => payload['n'])).toEqual([1, 2, 3]);
     player.close();
   });
@@ -183,17 +183,21 @@ describe('races of the transport', () => {
     const emitter = emitterOf();
     const { promise: opened, resolve: open } = Promise.withResolvers<undefined>();
     await using gateway = await startBareGateway(services().redisUrl, realm, { inboxRetentionMs: 2000 }, async (userId) => { if (userId === 'r8') await opened; });
-    const crowd = await Promise.all(Array.from({ length: 450 }, (_, n) => joinAs(gateway.url, `crowd-${n}`)));
+    const crowd: Player[] = [];
+    // All at once are more than a busy machine welcomes in time.
+    for (let n = 0; n < 450; n += 50) crowd.push(...await Promise.all(Array.from({ length: 50 }, (_, i) => joinAs(gateway.url, `crowd-${n + i}`))));
     const witness = await joinAs(gateway.url, 'witness', [room]);
     const late = joinAs(gateway.url, 'r8', [room]);
     await eventually(async () => (await redis.exists(keysOf(realm).user('r8' as UserId))) === 1);
+    const gaps = (): number => (gateway.transport.stats() as { gaps: number }).gaps;
     gateway.transport.reader.hold();
+    const gapsBefore = gaps();
     await emitter.emit({ rooms: [room] }, 'app:n', { n: 1 });
     await timePasses(1700, 'the time of the race');
     const got: boolean[] = [];
     gateway.nsp.on('connection', (socket) => { if ((socket.handshake.auth as { userId: string }).userId === 'r8') got.push(gateway.nsp.adapter.rooms.get(room)?.has(socket.id) ?? false); });
     gateway.transport.reader.release();
-    await eventually(() => (gateway.transport.stats() as { gaps: number }).gaps === 1, { intervalMs: 0 });
+    await eventually(() => gaps() > gapsBefore, { intervalMs: 0 });
     open(undefined);
     await eventually(() => got.length > 0, { intervalMs: 0 });
     const { id } = await emitter.emit({ rooms: [room] }, 'app:n', { n: 2 });
