@@ -6,6 +6,7 @@ import { type Check, looked, type Surroundings } from '../check.ts';
 /** Attacks that are tests, each file with what it attacks. A file that is gone is a finding: nobody gets rid of an attack by deleting it. */
 export const attackFiles: Readonly<Record<string, string>> = {
   'packages/auth/test/attacks.test.ts': 'forged, confused and twisted tokens against the verifier',
+  'packages/auth/test/poisoned-key-sets.test.ts': 'keys that an issuer should never have published',
   'apps/gateway/test/token-attacks.test.ts': 'the same against a gateway',
   'apps/gateway/test/hostile-strings.test.ts': 'texts that would be SQL, Lua, keys or headers, in every field',
   'apps/gateway/test/origin.test.ts': 'pages of other origins',
