@@ -97,6 +97,24 @@ function dataOf<T>(answer: Acknowledgement<T>): T {
   return answer.data;
 }
 
+/** The players of one test, who leave their parties and disconnect after it. */
+export class PartyGuests {
+  readonly #players: PartyPlayer[] = [];
+
+  async enter(bench: RoomsBench, gateway: number, userId: string): Promise<PartyPlayer> {
+    const player = await PartyPlayer.join(bench, gateway, userId);
+    this.#players.push(player);
+    return player;
+  }
+
+  async leave(): Promise<void> {
+    for (const player of this.#players.splice(0)) {
+      await player.leave().catch(() => undefined);
+      player[Symbol.dispose]();
+    }
+  }
+}
+
 export const idsOf = (party: Party): string[] => party.members.map(({ userId }) => userId);
 
 /** Lets the others into the party of the first: each is invited and accepts. Resolves when all have heard of it. */

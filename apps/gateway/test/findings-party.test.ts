@@ -2,30 +2,21 @@ import type { UserId } from '@skirmish/protocol';
 import { keysOf, type RealmKeys } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { gather, PartyPlayer } from './_parties.ts';
+import { gather, PartyGuests, type PartyPlayer } from './_parties.ts';
 import { type RoomsBench, startRoomsBench } from './_rooms.ts';
 
 let bench: RoomsBench;
 let keys: RealmKeys;
 let testCase = 0;
-const players: PartyPlayer[] = [];
+const guests = new PartyGuests();
 beforeAll(async () => {
   bench = await startRoomsBench(Array.from({ length: 60 }, (_, n) => `p${n + 41}`), { RATE_LIMIT_SCALE: '1000', PRESENCE_GRACE_MS: '300', PARTY_SWEEP_MS: '50' });
   keys = keysOf(bench.gateways[0]!.realm as never);
 });
-afterEach(async () => {
-  for (const player of players.splice(0)) {
-    await player.leave().catch(() => undefined);
-    player[Symbol.dispose]();
-  }
-});
+afterEach(() => guests.leave());
 afterAll(() => bench[Symbol.asyncDispose]());
 
-async function enter(gateway: number, userId: string): Promise<PartyPlayer> {
-  const player = await PartyPlayer.join(bench, gateway, userId);
-  players.push(player);
-  return player;
-}
+const enter = (gateway: number, userId: string): Promise<PartyPlayer> => guests.enter(bench, gateway, userId);
 
 interface Stored {
   v: unknown;

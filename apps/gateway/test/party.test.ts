@@ -3,27 +3,18 @@ import { partyMembersMax } from '@skirmish/protocol';
 import { keysOf } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { gather, idsOf, noPartyIsLeft, PartyPlayer } from './_parties.ts';
+import { gather, idsOf, noPartyIsLeft, PartyGuests, type PartyPlayer } from './_parties.ts';
 import { type RoomsBench, startRoomsBench } from './_rooms.ts';
 
 let bench: RoomsBench;
-const players: PartyPlayer[] = [];
+const guests = new PartyGuests();
 beforeAll(async () => {
   bench = await startRoomsBench([], { RATE_LIMIT_SCALE: '100' });
 });
-afterEach(async () => {
-  for (const player of players.splice(0)) {
-    await player.leave().catch(() => undefined);
-    player[Symbol.dispose]();
-  }
-});
+afterEach(() => guests.leave());
 afterAll(() => bench[Symbol.asyncDispose]());
 
-async function enter(gateway: number, userId: string): Promise<PartyPlayer> {
-  const player = await PartyPlayer.join(bench, gateway, userId);
-  players.push(player);
-  return player;
-}
+const enter = (gateway: number, userId: string): Promise<PartyPlayer> => guests.enter(bench, gateway, userId);
 
 const updates = (player: PartyPlayer): Party[] => player.client.payloads<{ party: Party }>('party:updated').map(({ party }) => party);
 
