@@ -195,7 +195,7 @@ function forwardFor({ config, internal, transports: [transport], ...rest }: Forw
 function closedBecause({ health, connecting, overload }: GatewayContext): 'server/draining' | 'server/busy' | 'server/unavailable' | null {
   const { ready, draining } = health.readiness();
   if (draining) return 'server/draining';
-  if (overload.pressure.isHigh) return 'server/busy';
+  if (overload.pressure.isHighForNewcomers()) return 'server/busy';
   if (!ready) return 'server/unavailable';
   return connecting.count >= connectingMax ? 'server/busy' : null;
 }

@@ -10,10 +10,14 @@ import { createMemoryUse } from './memory-use.ts';
 import { Pressure } from './pressure.ts';
 
 const pressing = () => {
-  const figures = { heap: 0.5, container: null as number | null, delayMs: 1 };
+  const figures = { heap: 0.5, container: null as number | null, delayMs: 1, nowMs: 1_000, memoryLooks: 0 };
   const told: string[] = [];
   const pressure = new Pressure({
-    memory: () => figures,
+    memory: () => {
+      figures.memoryLooks += 1;
+      return figures;
+    },
+    now: () => figures.nowMs,
     loopDelayMs: () => figures.delayMs,
     collect: () => told.push('collect'),
     memorySoftRatio: 0.8,
@@ -54,6 +58,38 @@ describe('pressure', () => {
     look();
     expect(pressure.isHigh).toBe(false);
     expect(told.filter((each) => each !== 'collect')).toEqual(['heap true', 'heap false']);
+  });
+});
+
+describe('the memory of a gateway that newcomers fill between two looks', () => {
+  it.each(['heap', 'container'] as const)('is looked at for them once in 20 ms: its %s closes the door at once', (kind) => {
+    const { figures, pressure, look, told } = pressing();
+    look();
+    figures[kind] = 0.81;
+    figures.nowMs += 19;
+    expect([pressure.isHighForNewcomers(), figures.memoryLooks]).toEqual([false, 1]);
+    figures.nowMs += 1;
+    expect([pressure.isHighForNewcomers(), pressure.isHigh, figures.memoryLooks]).toEqual([true, true, 2]);
+    expect(told).toEqual([`${kind} true`]);
+  });
+
+  it('is not looked at for each of them, nor once the door is closed: the looks of the timer end it, however many come', () => {
+    const { figures, pressure, look, told } = pressing();
+    for (let newcomer = 0; newcomer < 1_000; newcomer++) {
+      figures.nowMs += 1;
+      pressure.isHighForNewcomers();
+    }
+    expect(figures.memoryLooks).toBe(50);
+    figures.heap = 0.81;
+    look();
+    figures.heap = 0.1;
+    for (let newcomer = 0; newcomer < 1_000; newcomer++) {
+      figures.nowMs += 1;
+      expect(pressure.isHighForNewcomers()).toBe(true);
+    }
+    expect([figures.memoryLooks, told]).toEqual([51, ['heap true']]);
+    look(4);
+    expect(pressure.isHighForNewcomers()).toBe(false);
   });
 });
 
