@@ -1,4 +1,5 @@
 import { signToken } from '@skirmish/auth';
+import type { UserId } from '@skirmish/protocol';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, clientOf, connected, secret, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
@@ -75,5 +76,31 @@ describe.concurrent('the life of a token', { timeout: 40_000 }, () => {
     await eventually(() => errors.length > 0, { timeoutMs: 20_000 });
     expect(errors).toEqual(['auth/expired']);
     expect(client.socket.active).toBe(false);
+  });
+});
+
+describe('a connection that ends while its refresh is under way', () => {
+  it('is not followed any more, however long its new token would last', async () => {
+    const { gateway: context, sessions, calls } = gateway.gateway.realms[0]!;
+    const { players, tokens } = context;
+    using client = clientOf(gateway, { token: (await tokenOf('p5', 600)).token });
+    await connected(client);
+    const isGone = (): boolean => sessions.of('p5' as UserId).length === 0;
+    const get = players.get.bind(players);
+    let isAsked = false;
+    players.get = async (query, mark) => {
+      isAsked ||= query.userId === 'p5';
+      if (query.userId === 'p5') await eventually(isGone);
+      return get(query, mark);
+    };
+    try {
+      client.socket.emit('session:refresh', { token: (await tokenOf('p5', 86_400)).token });
+      await eventually(() => isAsked);
+      client.socket.disconnect();
+      await eventually(() => isGone() && calls.count === 0);
+    } finally {
+      players.get = get;
+    }
+    await eventually(() => tokens.size === 0);
   });
 });

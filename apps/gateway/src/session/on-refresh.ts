@@ -22,7 +22,8 @@ export async function onRefresh(call: Call, { token }: ClientPayload<'session:re
   if (identity.issuedAtMs < (player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
   const { data } = session.socket;
   data.expiresAtMs = Math.max(data.expiresAtMs, identity.expiresAtMs);
-  realm.gateway.tokens.follow(session);
+  // One that ended meanwhile would be followed until its token ends, and nobody would forget it.
+  if (realm.sessions.get(session.socketId) === session) realm.gateway.tokens.follow(session);
   return { tokenExpiresAtMs: data.expiresAtMs };
 }
 
