@@ -1,5 +1,5 @@
 import { createDatabase, type Database, ensureDevelopmentUser } from '@skirmish/database';
-import type { UserId } from '@skirmish/protocol';
+import { roomOf, type UserId } from '@skirmish/protocol';
 import { keysOf } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -156,6 +156,29 @@ describe('a kick', () => {
     client.socket.connect();
     await eventually(() => client.payloads('session:welcome').length === 2);
     expect(client.socket.recovered).toBe(false);
+  });
+});
+
+describe('a sanction that ends a connection which has not been answered yet', () => {
+  it.each([
+    ['kick', 'p16', 'session/disconnected'],
+    ['ban', 'p17', 'auth/banned'],
+  ] as const)('%s: is told before it ends, as to everybody else', async (kind, userId, code) => {
+    const { transport } = realmAt(0);
+    // After the last look at the player, before CONNECT is answered: the gateway has heard of it, and nobody is there yet.
+    const settle = transport.settle.bind(transport);
+    transport.settle = async (...args) => {
+      const arrival = await settle(...args);
+      transport.settle = settle;
+      await sanction(userId, { kind, reason: 'just now' });
+      const { id } = await transport.emitter.emit({ rooms: [roomOf.user(userId as UserId)] }, 'app:mark', {});
+      await transport.met(id);
+      return arrival;
+    };
+    using client = clientOf(gatewayAt(0), { token: await tokenFor(userId) });
+    await connected(client);
+    await eventually(() => !client.socket.connected);
+    expect(client.payloads('session:closed')).toMatchObject([{ code, message: 'just now' }]);
   });
 });
 

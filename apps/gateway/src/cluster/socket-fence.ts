@@ -170,8 +170,9 @@ export class SocketFence {
         return;
       default:
         // Cut off, because another connection continues its session: its client comes again. Else disconnected while it connected.
-        if (data.cut) this.#close([socket]);
-        else socket.disconnect(true);
+        if (data.cut) return this.#close([socket]);
+        if (typeof data.reason === 'object' && data.reason !== null) emitDirect(socket, 'session:closed', data.reason);
+        socket.disconnect(true);
     }
   }
 
