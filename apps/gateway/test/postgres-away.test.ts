@@ -39,6 +39,12 @@ describe('while Postgres is away', () => {
     await gateway.gateway.realms[0]!.changes.mark(['p1' as UserId], { binding: true });
     expect(await player.ask('session:refresh', { token: await tokenFor('p1') })).toMatchObject({ ok: true });
 
+    // A logout that died before it closed this connection is known to Redis: its old token prolongs nothing.
+    const before = await tokenFor('p1', { nowMs: Date.now() - 5_000 });
+    await gateway.gateway.realms[0]!.changes.revoke('p1' as UserId, Date.now() - 1_000, 60_000);
+    expect(await player.ask('session:refresh', { token: before })).toMatchObject({ ok: false, error: { code: 'auth/revoked' } });
+    expect(await player.ask('session:refresh', { token: await tokenFor('p1') })).toMatchObject({ ok: true });
+
     // Something has changed, so the database is asked, in vain.
     await gateway.gateway.realms[0]!.changes.mark(['p2' as UserId]);
     using known = clientOf(gateway, { token: await tokenFor('p2') });

@@ -16,10 +16,10 @@ export async function onRefresh(call: Call, { token }: ClientPayload<'session:re
   const identity = await realm.gateway.verifier.verifyPlayer(token);
   if (identity.userId !== session.userId) throw new Rejection('auth/invalid');
   if (identity.realm !== undefined && identity.realm !== realm.realm) throw new Rejection('auth/wrong-realm');
-  const player = await playerNow(call);
+  const { player, revokedBeforeMs } = await knownNow(call);
   if (!player) throw new Rejection('auth/invalid');
   if (isInForce(player.ban)) throw new Rejection('auth/banned');
-  if (identity.issuedAtMs < (player.tokensValidFromMs ?? 0)) throw new Rejection('auth/revoked');
+  if (identity.issuedAtMs < Math.max(player.tokensValidFromMs ?? 0, revokedBeforeMs)) throw new Rejection('auth/revoked');
   const { data } = session.socket;
   data.expiresAtMs = Math.max(data.expiresAtMs, identity.expiresAtMs);
   // One that ended meanwhile would be followed until its token ends, and nobody would forget it.
@@ -27,21 +27,30 @@ export async function onRefresh(call: Call, { token }: ClientPayload<'session:re
   return { tokenExpiresAtMs: data.expiresAtMs };
 }
 
+interface Known {
+  /** As the database has it, null when it has none. */
+  readonly player: Player | null;
+  /** Tokens that were issued before it are void, by what Redis says of logouts; 0 while it says nothing. */
+  readonly revokedBeforeMs: number;
+}
+
 /**
- * The player as the database has it, null when it has none; while it gives no answer, as the session knows it: no connection ends with its token
- * because Redis or Postgres is away.
+ * What Redis and the database say of the user. While one of them gives no answer, what the session knows has to do in its place: no connection
+ * ends with its token because Redis or Postgres is away.
  */
-async function playerNow({ realm, session }: Call): Promise<Player | null> {
+async function knownNow({ realm, session }: Call): Promise<Known> {
   const { userId, characterId, player } = session;
   const answered = new AbortController();
+  let revokedBeforeMs = 0;
   const read = async (): Promise<Player | null> => {
-    const { mark } = await realm.changes.of(userId);
+    const { mark, tokensValidFromMs } = await realm.changes.of(userId);
+    revokedBeforeMs = tokensValidFromMs;
     return realm.gateway.players.get({ realm: realm.realm, userId, ...(characterId === null ? {} : { characterId }) }, mark);
   };
   try {
-    return await Promise.race([read(), delay(readMsMax, player, { signal: answered.signal })]);
+    return { player: await Promise.race([read(), delay(readMsMax, player, { signal: answered.signal })]), revokedBeforeMs };
   } catch {
-    return player;
+    return { player, revokedBeforeMs };
   } finally {
     answered.abort();
   }
