@@ -184,6 +184,14 @@ describe('verify: time', () => {
     expect(await codeOf(foreign({ ...complete, iat: (nowMs + 1) / 1_000 }), options)).toBe('auth/invalid');
   });
 
+  it('says that a token ends when it is too old, where its exp is later', async () => {
+    const iat = nowSeconds - 60;
+    const options = { ageSecondsMax: 600, clockToleranceSeconds: 0 };
+    const expiryOf = async (exp: number): Promise<number> => (await verifierOf(options).verify(foreign({ ...complete, iat, exp }))).expiresAtMs;
+    expect(await expiryOf(nowSeconds + 31_536_000)).toBe(nowMs + 540_000);
+    expect(await expiryOf(nowSeconds + 539)).toBe(nowMs + 539_000);
+  });
+
   it('refuses a token from the future, by iat or nbf', async () => {
     expect(await codeOf(foreign({ ...complete, iat: nowSeconds + 4 }))).toBe('accepted');
     expect(await codeOf(foreign({ ...complete, iat: nowSeconds + 6 }))).toBe('auth/invalid');

@@ -16,6 +16,7 @@ export interface Identity {
   readonly realm?: RealmId;
   /** Known roles only; `player` when the token names none. */
   readonly roles: readonly Role[];
+  /** When it is not taken any more: at its `exp`, or, of an access token, when it is too old, whichever comes first. */
   readonly expiresAtMs: number;
   /** Exact where the issuer writes milliseconds; what is finer is cut off. */
   readonly issuedAtMs: number;
@@ -97,7 +98,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const ageSeconds = nowMs / 1_000 - claims.iat;
     if (ageSeconds < -clockToleranceSeconds) throw new Rejection('auth/invalid');
     if (kind === 'access' && ageSeconds > ageSecondsMax + clockToleranceSeconds) throw new Rejection('auth/expired');
-    const identity = identityOf(claims);
+    const identity = identityOf(claims, kind === 'access' ? claims.iat + ageSecondsMax : Infinity);
     if (!isForUs(claims, identity.roles, expected)) throw new Rejection('auth/invalid');
     return { identity, payload: result.payload };
   }
@@ -145,13 +146,13 @@ function readClaims<const Schema extends v.GenericSchema>(schema: Schema, { payl
   return result.output;
 }
 
-function identityOf({ sub, iat, exp, cid, realm, roles = ['player'] }: Claims): Identity {
+function identityOf({ sub, iat, exp, cid, realm, roles = ['player'] }: Claims, tooOldAtSeconds: number): Identity {
   return {
     userId: sub,
     ...(cid === undefined ? {} : { characterId: cid }),
     ...(realm === undefined ? {} : { realm }),
     roles,
-    expiresAtMs: Math.floor(exp * 1_000),
+    expiresAtMs: Math.floor(Math.min(exp, tooOldAtSeconds) * 1_000),
     issuedAtMs: Math.floor(iat * 1_000),
   };
 }
