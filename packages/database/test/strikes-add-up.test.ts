@@ -71,7 +71,7 @@ describe('strikes', () => {
 
   it('[LIM4] begin a mute once, and again only when it is over', async () => {
     const userId = newUser();
-    const at = (count: number) => only(add(strikes(userId, 'chat', count)));
+    const at = (count: number) => only(addStrikes(world.database, [strikes(userId, 'chat', count)], lasting));
     expect(await at(119)).toMatchObject({ muteBegins: false, mutedForMs: 0 });
     const begun = await at(5);
     expect(begun.muteBegins).toBe(true);
