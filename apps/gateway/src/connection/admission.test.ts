@@ -47,4 +47,13 @@ describe('the admission of handshakes', () => {
     expect(admission.refuse('full')?.code).toBe('rate/limited');
     expect(admission.refuse('other')).toBeNull();
   });
+
+  it('takes nothing of what an address may do for what the gateway has too much of', () => {
+    const clock = { nowMs: 0 };
+    const admission = new Admission({ handshakes: { ratePerSecond: 1, burst: 1 }, handshakesPerAddress: 1, socketsPerAddressMax: 100, now: () => clock.nowMs });
+    expect(admission.refuse('first')).toBeNull();
+    for (let n = 0; n < 100; n += 1) expect(admission.refuse('patient')?.code).toBe('server/busy');
+    clock.nowMs = 1_000;
+    expect(admission.refuse('patient')).toBeNull();
+  });
 });

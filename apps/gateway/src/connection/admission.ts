@@ -52,9 +52,9 @@ export class Admission {
   refuse(address: string): Rejection | null {
     const open = this.#sessions.get(address) ?? 0;
     if (open >= this.#options.socketsPerAddressMax) return this.busy('rate/limited');
-    if (this.#addressRate?.take(address) === false) return this.busy('server/busy');
     this.#refill();
-    if (this.#tokens < 1) return this.busy('server/busy');
+    // The address last: its own bucket counts what it asks for, so it must not pay for a gateway that is busy with others.
+    if (this.#tokens < 1 || this.#addressRate?.take(address) === false) return this.busy('server/busy');
     this.#tokens -= 1;
     return null;
   }
