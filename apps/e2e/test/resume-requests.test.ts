@@ -113,6 +113,7 @@ describe('what a client asks for', () => {
     await eventually(() => both.filter(({ closed }) => !closed).length === 1, { timeoutMs: 10_000, what: 'the older one to be closed' });
     const [kept] = both.filter(({ closed }) => !closed);
     if (!kept) throw new Error('none is left');
+    await eventually(() => kept.recovered !== null, { what: 'the welcome of the newer one' });
     expect(kept.recovered).toBe(true);
     expect(await field.numbersOf(kept, 'p8')).toEqual(missed);
     await eventually(async () => {

@@ -16,7 +16,8 @@ export class PresenceClient {
   zone: ZoneId | null;
   /** It is not meant to be there any more. */
   gone = false;
-  closings = 0;
+  /** Why its connections ended, each with the time. */
+  readonly closings: string[] = [];
   /** Those of them that neither side asked for: it comes back by itself. */
   breaks = 0;
   resumes = 0;
@@ -40,7 +41,7 @@ export class PresenceClient {
       auth: (answer) => { answer({ userId: this.userId, rooms: [...this.rooms], zone: this.zone, client: of.name }); },
     });
     this.socket.on('disconnect', (reason) => {
-      this.closings += 1;
+      this.closings.push(`${new Date().toISOString()} ${reason}`);
       if (reason === 'io server disconnect') this.gone = true;
       else if (reason !== 'io client disconnect') this.breaks += 1;
     });

@@ -66,13 +66,13 @@ export class PresenceWorld implements AsyncDisposable {
   async play(round: readonly Happening[]): Promise<void> {
     this.#shaken = round.some(({ what }) => ['flush', 'restart', 'freeze', 'swallow', 'cut-redis'].includes(what));
     const bounced = new Set<PresenceClient>();
-    const before = new Map(this.clients.map((client) => [client, client.closings]));
+    const before = new Map(this.clients.map((client) => [client, client.closings.length]));
     const happened = await Promise.allSettled(round.map((happening) => this.#later(happening, bounced)));
     const failed = happened.find((each) => each.status === 'rejected');
     if (failed) throw failed.reason;
     await this.settle();
     for (const client of this.#shaken ? [] : this.clients) {
-      if (!bounced.has(client) && client.closings > (before.get(client) ?? 0)) throw new Error(`${client.userId} was disconnected and nothing had happened to it`);
+      if (!bounced.has(client) && client.closings.length > (before.get(client) ?? 0)) throw new Error(`${client.userId} was disconnected (${client.closings.join()}) and nothing had happened to it`);
     }
     await this.probe();
   }
@@ -173,7 +173,7 @@ export class PresenceWorld implements AsyncDisposable {
       const joins = happening.what === 'join-here';
       if (joins) client.rooms.add(room);
       else client.rooms.delete(room);
-      const socket = this.#slotOf(client)?.gateway.nsp.sockets.get(client.socket.id ?? '');
+      const socket = this.#newestSocketOf(client);
       await (joins ? socket?.join(room) : socket?.leave(room));
     }
   }
@@ -235,10 +235,19 @@ export class PresenceWorld implements AsyncDisposable {
 
   async #seat(client: PresenceClient, from: ZoneId | null): Promise<void> {
     const transport = this.#slotOf(client)?.gateway.transport;
-    const socketId = client.socket.id;
-    if (!transport || socketId === undefined) return;
-    if (client.zone !== null) await transport.enterZone(socketId, client.zone);
-    else if (from !== null) await transport.leaveZone(socketId, from);
+    const socket = this.#newestSocketOf(client);
+    if (!transport || !socket) return;
+    if (client.zone !== null) await transport.enterZone(socket.id, client.zone);
+    else if (from !== null) await transport.leaveZone(socket.id, from);
+  }
+
+  /**
+   * As its gateway knows it. A client learns its id later: what it is told in between would reach neither the socket, which has
+   * arrived, nor `#correct`, which was called at the arrival.
+   */
+  #newestSocketOf(client: PresenceClient): Socket | undefined {
+    const sockets = this.#slotOf(client)?.gateway.nsp.sockets.values() ?? [];
+    return [...sockets].findLast((socket) => this.#clientOf(socket) === client);
   }
 
   async #connect(slot: Slot, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null }, waits: boolean): Promise<void> {
