@@ -91,6 +91,34 @@ describe('a guild that takes a user in', () => {
     expect(welcomes).toMatchObject([{ guild: { id: 'g10' }, rooms: expect.arrayContaining([room('g10')]) }]);
   });
 
+  it('right after another one has no hole: a reading that began between the two changes does not take the user out again', async () => {
+    await found('g13', 'g14');
+    using client = await join(gatewayAt(1), 'p22');
+    const { players } = bench.served(1).gateway;
+    const get = players.get.bind(players);
+    let readings = 0;
+    players.get = async (...args) => {
+      const player = await get(...args);
+      readings += 1;
+      // The second change is complete before the reading of the first one is answered.
+      if (readings === 1) {
+        await put('g14', 'p22');
+        await eventually(() => bench.session(1, 'p22').socket.rooms.has(room('g14')));
+      }
+      // Before the second reading puts anything right.
+      if (readings === 2) {
+        await emit('g14', 1);
+        await emit('g13', 1);
+        await settled(client);
+      }
+      return player;
+    };
+    await put('g13', 'p22');
+    await eventually(() => readings >= 2 && bench.served(1).reread.waiting === 0, { timeoutMs: 10_000 });
+    players.get = get;
+    expect(heardBy(client)).toEqual(['g14 1']);
+  });
+
   it('of two guilds at the same time leaves the user in one, as the database says', async () => {
     await found('g4', 'g5');
     using client = await join(gatewayAt(1), 'p7');
