@@ -196,6 +196,23 @@ describe('a change that died after its commit', () => {
     await emit('g9', 1);
     await eventually(() => expect(heardBy(client)).toEqual(['g9 1']));
   });
+
+  it('also leaves the guild that the first one did not get to leave', async () => {
+    await found('g15', 'g16');
+    await put('g15', 'p24');
+    const clients = [await join(gatewayAt(1), 'p24'), await join(gatewayAt(2), 'p24')];
+    const { emitter } = bench.served(0).transport;
+    const died = emitter.leave;
+    (emitter as { leave: unknown }).leave = () => Promise.reject(new Error('Connection is closed.'));
+    expect((await put('g16', 'p24')).body).toMatchObject({ error: { code: 'server/unavailable' } });
+    (emitter as { leave: unknown }).leave = died;
+    expect((await put('g16', 'p24')).body).toEqual({ ok: true, data: { from: 'g16' } });
+    await emit('g15', 1);
+    await emit('g16', 1);
+    await settled(...clients);
+    expect(clients.map(heardBy)).toEqual([['g16 1'], ['g16 1']]);
+    for (const client of clients) client[Symbol.dispose]();
+  });
 });
 
 describe('an end of a guild that died after its commit', () => {
