@@ -1,4 +1,5 @@
 import { type GuildId, Rejection, roomOf } from '@skirmish/protocol';
+import { keysOf } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, join, tokenFor } from './_gateway.ts';
@@ -117,6 +118,33 @@ describe('a guild that takes a user in', () => {
     await eventually(() => readings >= 2 && bench.served(1).reread.waiting === 0, { timeoutMs: 10_000 });
     players.get = get;
     expect(heardBy(client)).toEqual(['g14 1']);
+  });
+
+  it('is not left again because of a rank that an earlier guild gave at the same time', async () => {
+    await found('g17', 'g18');
+    await put('g17', 'p26');
+    using client = await join(gatewayAt(1), 'p26');
+    const { changes } = bench.served(0);
+    const mark = changes.mark.bind(changes);
+    // Committed, and not told yet, when the next guild takes the user in.
+    changes.mark = async (...args) => {
+      changes.mark = mark;
+      await put('g18', 'p26', 2);
+      await eventually(async () => (await bench.redis.hlen(keysOf(gatewayAt(0).realm as never).members(room('g18')))) === 1);
+      return mark(...args);
+    };
+    const { emitter } = bench.served(0).transport;
+    const leave = emitter.leave;
+    const left: unknown[] = [];
+    (emitter as { leave: unknown }).leave = (...args: Parameters<typeof leave>) => {
+      left.push(args[1]);
+      return leave(...args);
+    };
+    await call('PUT', 'g17/members/p26', { rank: 'officer' });
+    (emitter as { leave: unknown }).leave = leave;
+    expect(left).toEqual([]);
+    await emit('g18', 1);
+    await eventually(() => expect(heardBy(client)).toContain('g18 1'));
   });
 
   it('of two guilds at the same time leaves the user in one, as the database says', async () => {

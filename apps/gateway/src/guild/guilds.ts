@@ -53,9 +53,8 @@ export class Guilds {
       const { emitter } = realm.transport;
       await realm.changes.mark([userId], { binding: true });
       // A member already: an earlier call may have died before the user left another guild, whose name is gone from the database.
-      const former = from === guildId ? await guildsOf(realm, userId) : from === null ? [] : [roomOf.guild(from)];
-      const others = former.filter((room) => room !== own);
-      if (others.length > 0) await emitter.leave(user, others);
+      const former = from === guildId ? await notLeftYet(realm, userId, guildId) : from === null ? [] : [roomOf.guild(from)];
+      if (former.length > 0) await emitter.leave(user, former);
       // Also for a new rank: whoever died between the commit and the join has it repeated here.
       await emitter.join(user, [own]);
       await tellChanged(realm, [userId]);
@@ -85,10 +84,15 @@ function nullIfNotFound(error: unknown): null {
   throw error;
 }
 
-/** The guilds in whose rooms the newest socket of a user is, on whatever gateway. */
-async function guildsOf({ transport, realm }: RealmContext, userId: UserId): Promise<RoomName[]> {
-  const found = await askPresence(transport.redis, keysOf(realm), [userId]);
-  return (found.get(userId)?.rooms ?? []).filter((room) => parseRoom(room)?.kind === 'guild');
+/** The rooms of other guilds that the newest socket of a member is in, on whatever gateway; none when the user is no member any more. */
+async function notLeftYet(realm: RealmContext, userId: UserId, guildId: GuildId): Promise<RoomName[]> {
+  const found = await askPresence(realm.transport.redis, keysOf(realm.realm), [userId]);
+  const others = (found.get(userId)?.rooms ?? []).filter((room) => parseRoom(room)?.kind === 'guild' && room !== roomOf.guild(guildId));
+  if (others.length === 0) return [];
+  // Rooms follow commits: a change that has taken the user there since this call's own commit is read here.
+  const { mark } = await realm.changes.of(userId);
+  const player = await realm.gateway.players.get({ realm: realm.realm, userId }, mark);
+  return player?.guild?.id === guildId ? others : [];
 }
 
 /** Users with a socket in a room, on whatever gateway. */
