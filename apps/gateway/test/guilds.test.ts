@@ -1,4 +1,5 @@
 import { type GuildId, Rejection, roomOf } from '@skirmish/protocol';
+import { keysOf } from '@skirmish/redis';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, join, tokenFor } from './_gateway.ts';
@@ -91,6 +92,61 @@ describe('a guild that takes a user in', () => {
     expect(welcomes).toMatchObject([{ guild: { id: 'g10' }, rooms: expect.arrayContaining([room('g10')]) }]);
   });
 
+  it('right after another one has no hole: a reading that began between the two changes does not take the user out again', async () => {
+    await found('g13', 'g14');
+    using client = await join(gatewayAt(1), 'p22');
+    const { players } = bench.served(1).gateway;
+    const get = players.get.bind(players);
+    let readings = 0;
+    players.get = async (...args) => {
+      const player = await get(...args);
+      readings += 1;
+      // The second change is complete before the reading of the first one is answered.
+      if (readings === 1) {
+        await put('g14', 'p22');
+        await eventually(() => bench.session(1, 'p22').socket.rooms.has(room('g14')));
+      }
+      // Before the second reading puts anything right.
+      if (readings === 2) {
+        await emit('g14', 1);
+        await emit('g13', 1);
+        await settled(client);
+      }
+      return player;
+    };
+    await put('g13', 'p22');
+    await eventually(() => readings >= 2 && bench.served(1).reread.waiting === 0, { timeoutMs: 10_000 });
+    players.get = get;
+    expect(heardBy(client)).toEqual(['g14 1']);
+  });
+
+  it('is not left again because of a rank that an earlier guild gave at the same time', async () => {
+    await found('g17', 'g18');
+    await put('g17', 'p26');
+    using client = await join(gatewayAt(1), 'p26');
+    const { changes } = bench.served(0);
+    const mark = changes.mark.bind(changes);
+    // Committed, and not told yet, when the next guild takes the user in.
+    changes.mark = async (...args) => {
+      changes.mark = mark;
+      await put('g18', 'p26', 2);
+      await eventually(async () => (await bench.redis.hlen(keysOf(gatewayAt(0).realm as never).members(room('g18')))) === 1);
+      return mark(...args);
+    };
+    const { emitter } = bench.served(0).transport;
+    const leave = emitter.leave;
+    const left: unknown[] = [];
+    (emitter as { leave: unknown }).leave = (...args: Parameters<typeof leave>) => {
+      left.push(args[1]);
+      return leave(...args);
+    };
+    await call('PUT', 'g17/members/p26', { rank: 'officer' });
+    (emitter as { leave: unknown }).leave = leave;
+    expect(left).toEqual([]);
+    await emit('g18', 1);
+    await eventually(() => expect(heardBy(client)).toContain('g18 1'));
+  });
+
   it('of two guilds at the same time leaves the user in one, as the database says', async () => {
     await found('g4', 'g5');
     using client = await join(gatewayAt(1), 'p7');
@@ -167,6 +223,23 @@ describe('a change that died after its commit', () => {
     expect((await put('g9', 'p13')).status).toBe(200);
     await emit('g9', 1);
     await eventually(() => expect(heardBy(client)).toEqual(['g9 1']));
+  });
+
+  it('also leaves the guild that the first one did not get to leave', async () => {
+    await found('g15', 'g16');
+    await put('g15', 'p24');
+    const clients = [await join(gatewayAt(1), 'p24'), await join(gatewayAt(2), 'p24')];
+    const { emitter } = bench.served(0).transport;
+    const died = emitter.leave;
+    (emitter as { leave: unknown }).leave = () => Promise.reject(new Error('Connection is closed.'));
+    expect((await put('g16', 'p24')).body).toMatchObject({ error: { code: 'server/unavailable' } });
+    (emitter as { leave: unknown }).leave = died;
+    expect((await put('g16', 'p24')).body).toEqual({ ok: true, data: { from: 'g16' } });
+    await emit('g15', 1);
+    await emit('g16', 1);
+    await settled(...clients);
+    expect(clients.map(heardBy)).toEqual([['g16 1'], ['g16 1']]);
+    for (const client of clients) client[Symbol.dispose]();
   });
 });
 

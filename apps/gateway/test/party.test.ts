@@ -167,6 +167,29 @@ describe('a party', () => {
     }
   });
 
+  it('[CMD2] [PTY11] is entered, and left, when the answer comes to a repeated command on the same gateway, too', async () => {
+    const [leader, member, again] = [await enter(0, 'p1'), await enter(1, 'p2'), await enter(1, 'p2')];
+    const party = await leader.create();
+    await leader.invite('p2');
+    const keys = keysOf(bench.gateways[0]!.realm as never);
+    const { reader } = bench.served(1).transport as unknown as { reader: { hold(): void; release(): void } };
+    for (const [event, payload, isIn] of [['party:accept', { partyId: party.id }, true], ['party:leave', {}, false]] as const) {
+      reader.hold();
+      const first = member.ask(event, payload, 'twice');
+      await eventually(() => bench.redis.exists(keys.command(member.userId, event, 'twice')), { intervalMs: 1 });
+      let isAnswered = false;
+      const decided = () => bench.gateways[1]!.logs.filter((line) => line.includes('a command of a party was decided') && line.includes('"outcome":"repeated"')).length;
+      const before = decided();
+      const repeated = again.ask(event, payload, 'twice').finally(() => { isAnswered = true; });
+      await eventually(() => decided() > before);
+      for (let n = 0; n < 3; n += 1) await again.client.ask('session:ping', { atMs: n });
+      expect(isAnswered).toBe(false);
+      reader.release();
+      expect(await repeated).toEqual(await first);
+      expect(bench.session(1, 'p2').socket.rooms.has(`party:${party.id}`)).toBe(isIn);
+    }
+  });
+
   it('keeps the id of a repeated founding when Redis forgot it, and gives another one while others live under it', async () => {
     const [leader, other] = [await enter(0, 'p1'), await enter(1, 'p2')];
     const keys = keysOf(bench.gateways[0]!.realm as never);

@@ -177,11 +177,14 @@ describe('users of a gateway that was killed', () => {
     using overheard = await announcementsOf(killedRedis.url, own.keys);
     await doomed.kill();
     const returned = await join(own.gateways[1]!, 'p11');
+    // On a slow machine the end of the gateway may have been noticed first: then it was gone, and may be told so.
+    const wasInTime = (await own.redis.hlen(own.keys.gateways)) === own.gateways.length + 1;
+    const counts = (told: string): boolean => wasInTime || !told.includes('p11');
     for (const client of watchers) await hearsMember(client, '-p9');
     await own.announced('p1', 'p3', 'p5', 'p11');
     for (const client of watchers) {
-      await eventually(() => { expect(changesHeard(client).sort()).toEqual(['p7 offline', 'p9 offline']); });
-      expect(membersHeard(client).filter((each) => each.startsWith('-')).sort()).toEqual(['-p7', '-p9']);
+      await eventually(() => { expect(changesHeard(client).filter(counts).sort()).toEqual(['p7 offline', 'p9 offline']); });
+      expect(membersHeard(client).filter((each) => each.startsWith('-') && counts(each)).sort()).toEqual(['-p7', '-p9']);
     }
     expect([overheard.of('p7'), overheard.of('p9')]).toEqual([['offline'], ['offline']]);
     leave(returned, ...watchers, ...lost);

@@ -1,6 +1,6 @@
 import type { GuildId, UserId } from '@skirmish/protocol';
 import { Rejection } from '@skirmish/protocol';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -39,13 +39,15 @@ export async function deleteGuild(database: Database, guildId: GuildId): Promise
 export async function putGuildMember(database: Database, guildId: GuildId, userId: UserId, rank: string): Promise<GuildMove> {
   return database.db.transaction().execute(async (transaction) => {
     await lockGuild(transaction, guildId);
-    const before = await transaction.selectFrom('guild_members').select('guild_id').where('user_id', '=', userId).forUpdate().executeTakeFirst();
-    await transaction
+    // A row that somebody else is inserting is waited for here, which no `select for update` would see; the guild is then still the former one.
+    const row = await transaction
       .insertInto('guild_members')
       .values({ user_id: userId, guild_id: guildId, rank })
-      .onConflict((conflict) => conflict.column('user_id').doUpdateSet({ guild_id: guildId, rank }))
-      .execute();
-    return { userId, from: (before?.guild_id as GuildId | undefined) ?? null, to: guildId };
+      .onConflict((conflict) => conflict.column('user_id').doUpdateSet({ rank }))
+      .returning(['guild_id', sql<boolean>`xmax = 0`.as('is_new')])
+      .executeTakeFirstOrThrow();
+    if (row.guild_id !== guildId) await transaction.updateTable('guild_members').set({ guild_id: guildId }).where('user_id', '=', userId).execute();
+    return { userId, from: row.is_new ? null : (row.guild_id as GuildId), to: guildId };
   });
 }
 

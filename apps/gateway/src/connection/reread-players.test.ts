@@ -65,6 +65,25 @@ describe('players who are read again', () => {
     reread.close();
   });
 
+  it('leave the rooms alone that changed while they were read: what was read is older than that, and is read again', async () => {
+    const [g1, g2] = [roomOf.guild('g1' as GuildId), roomOf.guild('g2' as GuildId)];
+    const session = sessionOf(inGuild('g1'), [g1]);
+    const { reread, seen } = readerOf(session);
+    reread.changed([userId]);
+    await eventually(() => seen.asked.length === 1);
+    // The next change of guilds is met here before the answer, and its notice a little later.
+    session.socket.rooms.delete(g1);
+    session.socket.rooms.add(g2);
+    seen.asked[0]?.(inGuild('g1'));
+    await eventually(() => seen.asked.length === 2);
+    expect(seen.moves).toEqual([]);
+    seen.asked[1]?.(inGuild('g2'));
+    await eventually(() => reread.waiting === 0);
+    expect(seen.moves).toEqual([`join ${g2}`]);
+    expect(session.player.guild?.id).toBe('g2');
+    reread.close();
+  });
+
   it('keep the character that the connection began with, and none where it began without', async () => {
     const [without, withOne] = [sessionOf(playerOf({})), sessionOf(playerOf({ character: characterIn('meadow') }))];
     const { reread, seen } = readerOf(without, withOne);

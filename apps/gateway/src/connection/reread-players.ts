@@ -27,7 +27,8 @@ export interface RereadOptions {
  * Keeps what the sessions here know of their players true: whoever the database says something new about is read again, four users at a
  * time, and again after a second while the database or Redis is away. The room of the guild follows: whoever changes a guild lets its members
  * join and leave by emissions, and of two changes at the same time those may come in another order than the commits. One user is read once at a
- * time, so no reading is overwritten by one that began before it.
+ * time, so no reading is overwritten by one that began before it; and a session whose guild became another one while its player was read
+ * is not changed by that reading, which may be the older of the two: the player is read again.
  */
 export class RereadPlayers {
   readonly #options: RereadOptions;
@@ -103,11 +104,15 @@ export class RereadPlayers {
     const failures: unknown[] = [];
     // Sockets of one user may be of different characters.
     for (const characterId of new Set(sessions.of(userId).map((session) => session.characterId))) {
+      const before = new Map(sessions.of(userId).map((session) => [session, guildRoomsOf(session).join()]));
       const { mark } = await changes.of(userId);
       const query = { realm, userId, ...(characterId === null ? {} : { characterId }) };
       const player = await players.get(query, mark);
       if (!player) continue;
-      const theirs = sessions.of(userId).filter((session) => session.characterId === characterId);
+      const all = sessions.of(userId).filter((session) => session.characterId === characterId);
+      // Whoever has come or changed guilds meanwhile may know of a later commit than this reading.
+      const theirs = all.filter((session) => before.get(session) === guildRoomsOf(session).join());
+      if (theirs.length < all.length && !this.#stop.signal.aborted) this.#waiting.add(userId);
       // All of them: one whose rooms cannot be changed keeps none of the others.
       for (const renewed of await Promise.allSettled(theirs.map((session) => this.#renew(session, player)))) {
         if (renewed.status === 'rejected') failures.push(renewed.reason);
@@ -120,12 +125,16 @@ export class RereadPlayers {
     session.player = withPlaceOf(session.player, player);
     const { rooms } = this.#options;
     const own = player.guild && roomOf.guild(player.guild.id);
-    for (const room of session.socket.rooms) if (isGuild(room) && room !== own) await rooms.leaveRoom(session, room);
-    if (own && session.socket.connected) await rooms.joinRoom(session, own);
+    const others = guildRoomsOf(session).filter((room) => room !== own);
+    for (const room of others) await rooms.leaveRoom(session, room);
+    if (!own || !session.socket.connected) return;
+    // A later change has taken it elsewhere, and has it read again.
+    if (guildRoomsOf(session).some((room) => room !== own && !others.includes(room))) return;
+    await rooms.joinRoom(session, own);
   }
 }
 
-const isGuild = (room: string): room is RoomName => parseRoom(room)?.kind === 'guild';
+const guildRoomsOf = ({ socket }: Session): RoomName[] => [...socket.rooms].filter((room): room is RoomName => parseRoom(room)?.kind === 'guild');
 
 /** A connection keeps the character that it began with, or none; and its place is the zone's to know meanwhile. */
 function withPlaceOf({ character }: Session['player'], player: Session['player']): Session['player'] {

@@ -1,8 +1,10 @@
 import { deleteGuild, deleteGuildMember, putGuild, putGuildMember } from '@skirmish/database';
-import { type GuildId, Rejection, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
+import { type GuildId, parseRoom, Rejection, type RoomName, roomOf, type UserId } from '@skirmish/protocol';
+import { keysOf } from '@skirmish/redis';
 import { refusing } from '../connection/rejection-of.ts';
 import { letReread, tellChanged } from '../connection/tell-changed.ts';
 import type { GatewayContext, RealmContext } from '../context.ts';
+import { askPresence } from '../presence/ask-presence.ts';
 
 /**
  * Guilds, as a backend changes them: committed in Postgres first, then true on every gateway. A membership that begins or ends has a place in the
@@ -46,12 +48,15 @@ export class Guilds {
   async putMember(guildId: GuildId, userId: UserId, rank: string): Promise<{ from: GuildId | null }> {
     const { from } = await refusing(putGuildMember(this.#gateway.database, guildId, userId, rank));
     const user = { rooms: [roomOf.user(userId)] };
+    const own = roomOf.guild(guildId);
     await this.#everywhere(async (realm) => {
       const { emitter } = realm.transport;
       await realm.changes.mark([userId], { binding: true });
-      if (from !== null && from !== guildId) await emitter.leave(user, [roomOf.guild(from)]);
+      // A member already: an earlier call may have died before the user left another guild, whose name is gone from the database.
+      const former = from === guildId ? await notLeftYet(realm, userId, guildId) : from === null ? [] : [roomOf.guild(from)];
+      if (former.length > 0) await emitter.leave(user, former);
       // Also for a new rank: whoever died between the commit and the join has it repeated here.
-      await emitter.join(user, [roomOf.guild(guildId)]);
+      await emitter.join(user, [own]);
       await tellChanged(realm, [userId]);
     });
     return { from };
@@ -77,6 +82,17 @@ export class Guilds {
 function nullIfNotFound(error: unknown): null {
   if (error instanceof Rejection && error.code === 'guild/not-found') return null;
   throw error;
+}
+
+/** The rooms of other guilds that the newest socket of a member is in, on whatever gateway; none when the user is no member any more. */
+async function notLeftYet(realm: RealmContext, userId: UserId, guildId: GuildId): Promise<RoomName[]> {
+  const found = await askPresence(realm.transport.redis, keysOf(realm.realm), [userId]);
+  const others = (found.get(userId)?.rooms ?? []).filter((room) => parseRoom(room)?.kind === 'guild' && room !== roomOf.guild(guildId));
+  if (others.length === 0) return [];
+  // Rooms follow commits: a change that has taken the user there since this call's own commit is read here.
+  const { mark } = await realm.changes.of(userId);
+  const player = await realm.gateway.players.get({ realm: realm.realm, userId }, mark);
+  return player?.guild?.id === guildId ? others : [];
 }
 
 /** Users with a socket in a room, on whatever gateway. */

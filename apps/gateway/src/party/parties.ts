@@ -73,9 +73,9 @@ export class Parties {
     this.#options.report('party-command', { operation: operation.op, outcome: reply.outcome });
     switch (reply.outcome) {
       case 'done':
-        if (reply.id !== '') await this.#options.transport.met(reply.id);
-        return JSON.parse(reply.answer) as ClientAnswer<E>;
       case 'repeated':
+        // Also of a repeated one: the reply of the first may have been cut off a moment ago.
+        if (reply.id !== '') await this.#options.transport.met(reply.id);
         return JSON.parse(reply.answer) as ClientAnswer<E>;
       case 'differs':
         throw new Rejection('payload/invalid', { path: 'commandId' });

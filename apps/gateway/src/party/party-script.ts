@@ -15,9 +15,11 @@ export type PartyOperation = { readonly userId: UserId } & (
 );
 
 export type PartyReply =
-  /** `answer`: JSON of the acknowledgement's data. `id`: of the last event that the asking user hears of it, or empty. */
-  | { outcome: 'done'; answer: string; id: string }
-  | { outcome: 'repeated'; answer: string }
+  /**
+   * `answer`: JSON of the acknowledgement's data. `id`: of the last event that the asking user hears of it; empty when there is none, and when another
+   * gateway repeats the command, whose inbox may never get that event.
+   */
+  | { outcome: 'done' | 'repeated'; answer: string; id: string }
   | { outcome: 'differs' }
   | { outcome: 'rejected'; code: RefusalCode }
   | { outcome: 'refused'; reason: RouteRefusal; retryAfterMs: number };
@@ -110,21 +112,20 @@ end
 local refusal = routeRefusal()
 if refusal then return refusal end
 local hash, ttlMs = ARGV[9], ARGV[10]
-local known = redis.call('HMGET', KEYS[2], 'hash', 'answer')
+local known = redis.call('HMGET', KEYS[2], 'hash', 'answer', 'id', 'from')
 if known[1] then
   if known[1] ~= hash then return { 'differs' } end
-  return { 'repeated', known[2] }
+  return { 'repeated', known[2], known[4] == from and known[3] or '' }
 end
 local o = cjson.decode(ARGV[8])
 local result = ops[o.op](o)
 if result.code then return { 'rejected', result.code } end
-redis.call('HSET', KEYS[2], 'hash', hash, 'answer', result.answer)
+redis.call('HSET', KEYS[2], 'hash', hash, 'answer', result.answer, 'id', result.id or '', 'from', from)
 redis.call('PEXPIRE', KEYS[2], ttlMs)
 return { 'done', result.answer, result.id or '' }`,
   reply: (raw) => {
     const [outcome, second = '', third = ''] = (raw as unknown[]).map(String);
-    if (outcome === 'done') return { outcome, answer: second, id: third };
-    if (outcome === 'repeated') return { outcome, answer: second };
+    if (outcome === 'done' || outcome === 'repeated') return { outcome, answer: second, id: third };
     if (outcome === 'differs') return { outcome };
     if (outcome === 'rejected' && isRefusalCode(second)) return { outcome, code: second };
     if (outcome === 'refused') return { outcome, reason: second as RouteRefusal, retryAfterMs: Number(third) };
