@@ -100,7 +100,10 @@ export class RegisteredSockets {
     fence.settle(socketId, all, outcome?.recovered ? outcome.events : []);
     this.#withdraw(socketId, known, new Set(all), outcome?.recovered ? outcome.lost : []);
     if (!wish || !outcome) return { rooms, resume: null };
-    if (outcome.recovered) return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
+    if (outcome.recovered) {
+      const replay = { events: outcome.events.length, bytes: outcome.bytes };
+      return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs, replay } };
+    }
     if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position, rooms: [...rooms] });
     known.pid = wish.freshPid;
     known.continues = false;
