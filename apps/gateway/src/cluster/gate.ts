@@ -11,6 +11,8 @@ export interface Targeted {
   rooms?: string[];
   /** Of a disconnect: the client is meant to come again. */
   cut?: boolean;
+  /** Of a disconnect: what the client is told before. */
+  reason?: object;
 }
 
 export interface KeptEntry {
