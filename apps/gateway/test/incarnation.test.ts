@@ -67,6 +67,24 @@ describe('an incarnation in the registry', () => {
     expect(await redis.hexists(keys.gateways, other.id)).toBe(1);
   });
 
+  it('condemns nobody before three intervals have passed, however often it renews meanwhile because others announce themselves', async () => {
+    const keys = keysOf(realm);
+    const dead = incarnationOf();
+    await dead.start();
+    const reaper = incarnationOf([], 400);
+    // Before it can have seen anything.
+    const startedAt = performance.now();
+    await reaper.start();
+    reaper.rest();
+    await eventually(async () => {
+      // Often enough for an unbroken contact, and twice as often as by itself.
+      await timePasses(210, 'half an interval');
+      await reaper.renew();
+      return !(await redis.hexists(keys.gateways, dead.id));
+    }, { timeoutMs: 30_000, what: 'the silent one to be condemned' });
+    expect(performance.now() - startedAt).toBeGreaterThan(3 * 400 * 0.9);
+  });
+
   it('notices an empty data set, a lost registration, lost writes and a data set that is older than what it has delivered', async () => {
     const keys = keysOf(realm);
     const gaps: (GapReason | null)[] = [];

@@ -1,10 +1,10 @@
 import { createEmitter } from '@skirmish/emitter';
 import type { RealmId, RoomName, UserId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
-import { createRedis, keysOf, logRetentionMs, msOfStreamId, type Redis } from '@skirmish/redis';
+import { compareStreamIds, createRedis, keysOf, logRetentionMs, msOfStreamId, type Redis } from '@skirmish/redis';
 import { eventually, services, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Socket } from 'socket.io-client';
+import { io as connectClient, type Socket } from 'socket.io-client';
 import { type BareGateway, joinAs, type Player, startBareGateway } from './_bare-gateway.ts';
 import { untilInTime, within } from './_in-time.ts';
 
@@ -132,6 +132,43 @@ describe('resume', () => {
       return wasInTime;
     });
   }, 120_000);
+
+  it('loses no join that came while it was being resumed, when that fails and a room of the session is no longer its own', async () => {
+    const mine = roomOf.user('r6' as UserId);
+    const fight = 'combat:f6' as RoomName;
+    const keys = keysOf(realm as RealmId);
+    const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
+    // What the game says in the meantime: no party any more, but a fight. All of it is met before the resume goes on.
+    const readAgain = async (): Promise<RoomName[]> => {
+      await emitter().join({ rooms: [mine] }, [fight]);
+      const { id } = await emitter().emit({ rooms: [fight] }, 'app:n', { n: 1 });
+      await eventually(() => compareStreamIds(failing.transport.reader.position, id) >= 0);
+      return [roomOf.realm, mine];
+    };
+    const failing = await startBareGateway(redisUrl, realm, {}, async () => {
+      settle(undefined);
+      await new Promise(() => undefined);
+    }, readAgain);
+    const player = await joinAs(a.url, 'r6', [party]);
+    const { _pid: pid = '', _lastOffset: offset = '' } = insideOf(player.socket);
+    player.socket.io.engine.close();
+    player.socket.io.reconnection(false);
+    const first = connectClient(failing.url, { transports: ['websocket'], forceNew: true, reconnection: false, auth: { userId: 'r6', rooms: [] } });
+    Object.assign(first, { _pid: pid, _lastOffset: offset });
+    await settled;
+    await eventually(async () => {
+      const record = JSON.parse((await redis.get(keys.session(pid))) ?? '{}') as { rooms: Record<string, string[][]> };
+      expect(record.rooms[party]?.at(-1)?.[1]).not.toBe('');
+    });
+    first.close();
+    const again = await joinAs(b.url, 'r6', [], undefined, { pid, offset });
+    await emit([fight], 2);
+    await eventually(() => again.received.length === 2);
+    expect(again.socket.recovered).toBe(true);
+    expect(numbers(again)).toEqual([1, 2]);
+    again.close();
+    await failing.stop();
+  });
 
   it('writes each join and leave into the record under its own id, so that it outlives the log of moves', async () => {
     const player = await joinAs(a.url, 'r5');

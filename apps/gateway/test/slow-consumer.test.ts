@@ -33,6 +33,21 @@ async function joinAndFreeze({ url, realm }: { url: string; realm: string }, use
   return raw;
 }
 
+/** The same, for one that was there before and continues its session, in which it missed next to nothing. */
+async function resumeAndFreeze({ url, realm }: { url: string; realm: string }, userId: string): Promise<RawWebSocket> {
+  const token = await tokenFor(userId);
+  const first = await openRaw(url);
+  first.send(`40/realm/${realm},${JSON.stringify({ token })}`);
+  const [, offset] = /"(\d+-\d+)"\]$/.exec(await first.hears('session:welcome')) ?? [];
+  const [, pid] = /"pid":"([^"]+)"/.exec(first.frames.find((frame) => frame.startsWith('40/realm/')) ?? '') ?? [];
+  first.socket.destroy();
+  const second = await openRaw(url);
+  second.send(`40/realm/${realm},${JSON.stringify({ token, pid, offset })}`);
+  expect(await second.hears('session:welcome')).toContain('"recovered":true');
+  second.socket.pause();
+  return second;
+}
+
 /** Sends 16 kB to everybody in the zone, `perSecond` times a second, until it is stopped. */
 function flood(emitter: Emitter, perSecond: number): () => void {
   const timer = setInterval(() => { emitter.emit({ rooms: [zone] }, 'app:flood', { sentAtMs: performance.now(), filler }).catch(() => undefined); }, 1_000 / perSecond);
@@ -85,6 +100,27 @@ describe('a client that does not read', () => {
     expect(peakWaitingBytes).toBeLessThanOrEqual(waitingBytesMax(lateMs));
     expect(figures.grewBytes).toBeLessThan(4_000_000);
     expect(honest.socket.connected).toBe(true);
+  }, 90_000);
+
+  it('costs no more when it has resumed its session first: only the replay itself is beside the budgets', async () => {
+    await using gateway = await startGatewayProcess(world);
+    using frozen = await resumeAndFreeze(gateway, 'p2');
+    const stop = flood(emitterOf(gateway.realm), 60);
+    let peakWaitingBytes = 0;
+    let lateMs = 0;
+    await eventually(
+      async () => {
+        const now = await gateway.measure();
+        peakWaitingBytes = Math.max(peakWaitingBytes, now.peakWaitingBytes);
+        lateMs = Math.max(lateMs, now.lateMs);
+        return now.connections === 0;
+      },
+      { timeoutMs: 60_000, intervalMs: 500, what: 'the end of the frozen connection' },
+    );
+    stop();
+    expect(frozen.socket.isPaused()).toBe(true);
+    expect(await closedCount(gateway, 'too-much')).toBe(1);
+    expect(peakWaitingBytes).toBeLessThanOrEqual(waitingBytesMax(lateMs));
   }, 90_000);
 
   it('does not slow the others down, and takes nothing from them', async () => {

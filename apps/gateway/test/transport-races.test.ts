@@ -92,6 +92,19 @@ describe('races of the transport', () => {
     player.close();
   });
 
+  it('a connection that is disconnected while it connects is told why, like any other', async () => {
+    const emitter = emitterOf();
+    const reason = { code: 'session/disconnected', message: 'maintenance' };
+    await using gateway = await startBareGateway(services().redisUrl, realm, {}, async () => {
+      const { id } = await emitter.disconnect({ rooms: [roomOf.user('r9' as UserId)] }, reason);
+      await eventually(() => compareStreamIds(gateway.transport.reader.position, id) >= 0);
+    });
+    const player = await joinAs(gateway.url, 'r9');
+    await eventually(() => player.disconnects.length > 0);
+    expect(player.disconnects).toEqual(['io server disconnect']);
+    expect(player.received).toMatchObject([{ event: 'session:closed', payload: reason }]);
+  });
+
   it('a reader that is too slow tells of a gap before entries are trimmed unread', async () => {
     const inbox = keysOf(realm).inbox('slow' as never);
     const retentionMs = 2000;

@@ -36,6 +36,8 @@ export interface IncarnationOptions {
 }
 
 const sweepMax = 200;
+/** Share of the promised silence that has to have passed in time as well: a timer may be a little early. */
+const silenceShare = 0.95;
 
 /** A fresh incarnation id: never the host name, never used again. */
 export const freshIncarnation = (): IncarnationId => randomBytes(9).toString('base64url').replaceAll('_', '-') as IncarnationId;
@@ -44,7 +46,7 @@ export const freshIncarnation = (): IncarnationId => randomBytes(9).toString('ba
  * The life of this gateway in the registry of one realm: registers, renews, notices that it was lost or condemned, and condemns others.
  *
  * Death is a decision: an incarnation is condemned when it has not renewed for `condemnAfterTicks` renewals of ours in a row, during which
- * our own contact with Redis was unbroken. So an outage of Redis condemns nobody.
+ * our own contact with Redis was unbroken. So an outage of Redis condemns nobody. Renewals out of turn (somebody announces itself) do not shorten that time.
  */
 export class Incarnation {
   readonly #options: IncarnationOptions;
@@ -53,7 +55,8 @@ export class Incarnation {
   #registered = false;
   #renewedAt = 0;
   #usableAt = 0;
-  #others = new Map<string, { renewals: number; ticks: number }>();
+  /** What was seen of the others: their renewals, at how many of ours in a row it was the same, and since when. */
+  #others = new Map<string, { renewals: number; ticks: number; since: number }>();
   #records = new Map<string, RegistryRecord>();
   #busy: Promise<void> | null = null;
   #stopped = false;
@@ -216,14 +219,16 @@ export class Incarnation {
   }
 
   async #reap(records: Map<string, RegistryRecord>, ticksMax: number): Promise<void> {
-    const { redis, keys } = this.#options;
+    const { redis, keys, renewIntervalMs } = this.#options;
+    const now = this.#renewedAt;
+    const silentMsMin = ticksMax * renewIntervalMs * silenceShare;
     for (const known of this.#others.keys()) if (!records.has(known)) this.#others.delete(known);
     for (const [incarnation, { renewals }] of records) {
       if (incarnation === this.#id) continue;
       const before = this.#others.get(incarnation);
-      const ticks = before?.renewals === renewals ? before.ticks + 1 : 0;
-      this.#others.set(incarnation, { renewals, ticks });
-      if (ticks < ticksMax) continue;
+      const { ticks, since } = before?.renewals === renewals ? { ticks: before.ticks + 1, since: before.since } : { ticks: 0, since: now };
+      this.#others.set(incarnation, { renewals, ticks, since });
+      if (ticks < ticksMax || now - since < silentMsMin) continue;
       // It has renewed meanwhile, or somebody else condemned it: then it stands in `condemned` and is swept there.
       if (!(await condemnScript.run(redis, [keys.clock], [keys.prefix, incarnation, renewals]))) continue;
       this.#options.onCondemned(incarnation);

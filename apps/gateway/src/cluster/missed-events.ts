@@ -32,6 +32,7 @@ export interface MissedQuestion {
 }
 
 export type MissedAnswer =
+  /** `bytes`: of the JSON of all entries that were read. */
   | { complete: true; events: MissedEvent[]; bytes: number }
   | { complete: false; reason: 'entries' | 'bytes' | 'window' };
 
@@ -60,7 +61,7 @@ export async function readMissed(question: MissedQuestion): Promise<MissedAnswer
       if (found.has(id)) continue;
       const data = fieldOf(fields, 'data');
       found.set(id, data);
-      bytes += data.length;
+      bytes += Buffer.byteLength(data);
     }
     if (found.size > entriesMax) return { complete: false, reason: 'entries' };
     if (bytes > bytesMax) return { complete: false, reason: 'bytes' };

@@ -28,13 +28,19 @@ export interface ConnectEntry {
   readonly resume: { readonly pid: string; readonly offset: string } | null;
 }
 
+/** How much a resume brings: events, and bytes of their JSON. */
+export interface Replay {
+  readonly events: number;
+  readonly bytes: number;
+}
+
 /** How a connection arrives: the rooms it will be in, and what became of its wish to resume. */
 export interface Arrival {
   readonly rooms: readonly RoomName[];
   readonly resume:
     | null
     /** What was missed follows after its welcome, which carries the client's own position. `connectedAtMs`: since when the session counts. */
-    | { readonly recovered: true; readonly offset: string; readonly connectedAtMs: number }
+    | { readonly recovered: true; readonly offset: string; readonly connectedAtMs: number; readonly replay: Replay }
     | { readonly recovered: false; readonly reason: ReloadReason };
 }
 

@@ -35,6 +35,8 @@ interface Registered {
   sessionsKey: string;
   /** It goes on with an older session, which must not end with an attempt that fails. */
   continues: boolean;
+  /** Clock of its registration. */
+  position: string;
   /** Rooms that were registered for it, until it is settled. */
   rooms: RoomName[];
   /** Until it is settled. */
@@ -62,12 +64,13 @@ export class RegisteredSockets {
   async connect(entry: ConnectEntry): Promise<{ position: string; party: OwnParty | null }> {
     const { directory, fence, keys } = this.#options;
     const { socketId, zone, pid } = entry;
-    const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, rooms: [...entry.rooms], wish: null };
+    const known: Registered = { zone, since: performance.now(), complete: false, pid, sessionsKey: keys.sessionsOf(entry.userId), continues: false, position: '0-0', rooms: [...entry.rooms], wish: null };
     this.#sockets.set(socketId, known);
     // Only Redis knows all of its rooms: until it has answered every entry is kept.
     fence.open(socketId, null);
     try {
       const { position, crowd, resume, party } = await directory.connect(this.#operationOf(entry, known));
+      known.position = position;
       if (party) known.rooms.push(roomOf.party(party.id));
       fence.admit(socketId, position);
       if (!entry.resume) fence.settle(socketId, known.rooms, []);
@@ -100,7 +103,10 @@ export class RegisteredSockets {
     fence.settle(socketId, all, outcome?.recovered ? outcome.events : []);
     this.#withdraw(socketId, known, new Set(all), outcome?.recovered ? outcome.lost : []);
     if (!wish || !outcome) return { rooms, resume: null };
-    if (outcome.recovered) return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs } };
+    if (outcome.recovered) {
+      const replay = { events: outcome.events.length, bytes: outcome.bytes };
+      return { rooms: all, resume: { recovered: true, offset: wish.offset, connectedAtMs: outcome.connectedAtMs, replay } };
+    }
     if (wish.answer.resumed) directory.note({ op: 'renew', socketId, pid: wish.freshPid, at: wish.position, rooms: [...rooms] });
     known.pid = wish.freshPid;
     known.continues = false;
@@ -152,9 +158,12 @@ export class RegisteredSockets {
     }
   }
 
-  /** Rooms of an earlier reading, or of the session, that it will not be in after all. */
+  /**
+   * Rooms of an earlier reading, or of the session, that it will not be in after all. Left where the registration stands and not where the reader
+   * is: the record would pass for up to date with joins that still wait in the gate, and lose them with a connection that does not complete.
+   */
   #withdraw(socketId: string, known: Registered, rooms: ReadonlySet<RoomName>, lost: readonly RoomName[]): void {
-    const at = this.#options.readerPosition();
+    const { position: at } = known;
     for (const room of new Set([...known.rooms, ...lost])) {
       if (!rooms.has(room)) this.#options.directory.note({ op: 'moved', socketId, room, at, joined: false });
     }

@@ -16,7 +16,7 @@ export interface ResumesOptions {
   keys: RealmKeys;
   metrics: Metrics;
   resumeWindowMs: number;
-  /** Most events, and most characters of their JSON, that one resume may bring. */
+  /** Most events, and most bytes of their JSON, that one resume may bring. */
   resumeEntriesMax: number;
   resumeBytesMax: number;
 }
@@ -29,7 +29,7 @@ export interface ResumeWish {
 }
 
 export type ResumeOutcome =
-  | { recovered: true; kept: RoomName[]; lost: RoomName[]; events: MissedEvent[]; connectedAtMs: number }
+  | { recovered: true; kept: RoomName[]; lost: RoomName[]; events: MissedEvent[]; bytes: number; connectedAtMs: number }
   | { recovered: false; reason: ReloadReason };
 
 const atOnceMax = 16;
@@ -79,7 +79,7 @@ export class Resumes {
     const lost = lostRooms(answer, standing);
     this.#count('recovered', 'none');
     this.#replayed(missed.events.length);
-    return { recovered: true, kept: keptRooms(answer, standing), lost, events: missed.events, connectedAtMs: answer.connectedAtMs };
+    return { recovered: true, kept: keptRooms(answer, standing), lost, events: missed.events, bytes: missed.bytes, connectedAtMs: answer.connectedAtMs };
   }
 
   /** Counts a wish that has not even a sound form. */

@@ -169,9 +169,10 @@ export class SocketFence {
         this.#options.at(id, () => { for (const room of data.rooms ?? []) void socket.leave(room); });
         return;
       default:
-        // Cut off, because another connection continues its session: its client comes again. Else disconnected while it connected.
+        // Cut off, because another connection continues its session: its client comes again.
         if (data.cut) return this.#close([socket]);
-        if (typeof data.reason === 'object' && data.reason !== null) emitDirect(socket, 'session:closed', data.reason);
+        // Disconnected while it connected.
+        if (data.reason) emitDirect(socket, 'session:closed', data.reason);
         socket.disconnect(true);
     }
   }

@@ -14,7 +14,7 @@ export interface TransportOptions {
   condemnAfterTicks: number;
   epochGraceMs: number;
   resumeWindowMs: number;
-  /** Most events, and most characters of their JSON, that one resume may bring. */
+  /** Most events, and most bytes of their JSON, that one resume may bring. */
   resumeEntriesMax: number;
   resumeBytesMax: number;
   inboxRetentionMs: number;

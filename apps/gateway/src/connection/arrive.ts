@@ -11,7 +11,7 @@ import { emitDirect } from './redis-adapter.ts';
 import { isResumable } from './resume-wish.ts';
 import type { Session, SocketWithAuth } from './session.ts';
 
-/** Time in which the budgets of a socket do not count what a resume sends it, milliseconds. */
+/** Time in which what a resume sends a socket is beside its budgets, milliseconds. */
 const replayMsMax = 30_000;
 
 /**
@@ -47,8 +47,8 @@ export function createArrive(realm: RealmContext, arrivals: Arrivals, table: Eve
     realm.reread.arrived(session);
     realm.gateway.tokens.follow(session);
     realm.gateway.overload.slow.follow(socket);
-    // What it missed comes at once; it is judged as a reader when it has had time for that.
-    if (socket.recovered) realm.gateway.overload.slow.exempt(socket.conn, replayMsMax);
+    // What it missed comes at once, and it needs time to read that; whatever else waits for it counts as always.
+    if (session.replay) realm.gateway.overload.slow.exempt(socket.conn, session.replay, replayMsMax);
     socket.onAny(dispatch);
     socket.on('disconnect', depart);
     Promise.resolve(socket.join([...session.rooms])).catch((err: unknown) => {

@@ -76,7 +76,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
   if (own?.missed) void realm.parties.settle(own.id);
   const arrival = await arrivalOf(realm, socket, { player, party: own?.id ?? null }, wish && pid);
   const reload = malformed ? 'not-recoverable' : arrival.reload;
-  const session = createSession({ connectedAtMs, position, party, ...arrival, reload, socket, userId, characterId, player });
+  const session = createSession({ connectedAtMs, position, party, replay: null, ...arrival, reload, socket, userId, characterId, player });
   if (malformed) realm.transport.resumeMalformed();
   arrivals.set(socket.id, session);
 }
@@ -84,7 +84,7 @@ async function admit(realm: RealmContext, arrivals: Arrivals, socket: SocketWith
 /** What a resume makes of a connection: where it continues, or why its client has to begin anew. */
 async function arrivalOf(realm: RealmContext, socket: SocketWithAuth, { player, party }: { player: Player; party: PartyId | null }, freshPid: string | null): Promise<Pick<Session, 'rooms' | 'reload'> & Partial<Session>> {
   const { rooms, resume } = await realm.transport.settle(socket.id, roomsOf(player, party), (room) => standingIn(player, party, room));
-  if (resume?.recovered) return { rooms, reload: null, position: resume.offset, connectedAtMs: resume.connectedAtMs };
+  if (resume?.recovered) return { rooms, reload: null, position: resume.offset, connectedAtMs: resume.connectedAtMs, replay: resume.replay };
   if (freshPid !== null) beginAnew(socket, freshPid);
   return { rooms, reload: resume ? resume.reason : null };
 }

@@ -2,6 +2,7 @@ import type { Role } from '@skirmish/auth';
 import type { CharacterId, CharacterStatus, ClientToServerEvents, Party, RoomName, ServerToClientEvents, UserId } from '@skirmish/protocol';
 import type { Player } from '@skirmish/database';
 import type { Namespace, Socket } from 'socket.io';
+import type { Replay } from '../cluster/realm-transport-types.ts';
 import { Turns } from './turns.ts';
 
 /** Who a socket speaks for, from its token; other gateways see it when they ask for the socket, so it holds nothing secret. */
@@ -41,6 +42,8 @@ export interface Session {
   readonly party: Party | null;
   /** Why the client asked to resume in vain, or null. */
   readonly reload: string | null;
+  /** What it missed and is sent after its welcome; null when it did not resume. */
+  readonly replay: Replay | null;
   readonly turns: Turns;
   /** Calls that have not been answered. */
   readonly calls: { count: number };

@@ -152,7 +152,7 @@ describe('the watchdog of slow consumers', () => {
 
   it('exempts a replay from both budgets for its time, not from progress', () => {
     const { slow, conn, told, look, clock } = watching();
-    slow.exempt(conn as unknown as EngineSocket, 5_000);
+    slow.exempt(conn as unknown as EngineSocket, { events: 3_000, bytes: 3_000 * 800 }, 5_000);
     conn.fill(3_000_000);
     look(10);
     expect(told).toEqual([]);
@@ -160,10 +160,24 @@ describe('the watchdog of slow consumers', () => {
     look();
     expect(told).toEqual(['slow a', 'too-much']);
     const stalled = watching();
-    stalled.slow.exempt(stalled.conn as unknown as EngineSocket, 60_000);
+    stalled.slow.exempt(stalled.conn as unknown as EngineSocket, { events: 3_000, bytes: 3_000 * 800 }, 60_000);
     stalled.conn.fill(3_000_000);
     stalled.look(stalledLooks + 1);
     expect(stalled.told).toEqual(['no-progress']);
+  });
+
+  it('exempts no more than the replay: what else waits meanwhile counts as always', () => {
+    const { slow, conn, told, look } = watching();
+    slow.exempt(conn as unknown as EngineSocket, { events: 1_000, bytes: 1_000 * 800 }, 60_000);
+    conn.fill(1_100_000);
+    look();
+    expect(told).toEqual([]);
+    conn.fill(1_000);
+    look();
+    expect(told).toEqual(['slow a']);
+    conn.fill(400_000);
+    look(2);
+    expect(told).toEqual(['slow a', 'too-much']);
   });
 
   it('names a socket that joins over a slow connection, and frees it with the others', () => {

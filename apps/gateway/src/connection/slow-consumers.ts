@@ -1,5 +1,5 @@
 import type { EngineSocket } from './session.ts';
-import { hasProgressed, type Waiting, waitingOf } from './waiting-bytes.ts';
+import { hasProgressed, packetOverheadBytes, type Waiting, waitingOf } from './waiting-bytes.ts';
 
 export interface SlowConsumersOptions {
   readonly softBytesMax: number;
@@ -42,7 +42,7 @@ export class SlowConsumers {
   readonly #connections = new Set<EngineSocket>();
   readonly #socketIds = new WeakMap<EngineSocket, string[]>();
   readonly #watched = new Map<EngineSocket, Watched>();
-  readonly #exemptUntilMs = new WeakMap<EngineSocket, number>();
+  readonly #replays = new WeakMap<EngineSocket, { bytes: number; untilMs: number }>();
   readonly #ids = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -79,17 +79,17 @@ export class SlowConsumers {
   }
 
   /**
-   * Lets a connection be over both budgets for a time (milliseconds from now), for the replay of a resume. It still has to make
-   * progress.
+   * Widens both budgets of a connection for a time (milliseconds from now) by what the replay of a resume sends it, and by no more: to resume
+   * must not be a way around them. It still has to make progress.
    */
-  exempt(conn: EngineSocket, forMs: number): void {
-    this.#exemptUntilMs.set(conn, this.#now() + forMs);
+  exempt(conn: EngineSocket, replay: { readonly events: number; readonly bytes: number }, forMs: number): void {
+    this.#replays.set(conn, { bytes: replay.bytes + replay.events * packetOverheadBytes, untilMs: this.#now() + forMs });
   }
 
   /** One look at all connections; the timer calls it. */
   look(): void {
     for (const conn of this.#connections) {
-      const waiting = conn.readyState === 'closed' ? null : waitingOf(conn, 2 * this.#options.hardBytesMax);
+      const waiting = conn.readyState === 'closed' ? null : waitingOf(conn, 2 * this.#options.hardBytesMax + this.#exemptBytes(conn));
       if (waiting) this.#judge(conn, waiting);
       else if (this.#watched.size > 0) this.#forget(conn);
       if (conn.readyState === 'closed') this.#connections.delete(conn);
@@ -106,11 +106,11 @@ export class SlowConsumers {
       watched.progress = waiting.progress;
     }
     if (watched.stalledLooks >= stalledLooksMax) this.#close(conn, 'no-progress', waiting);
-    else if (waiting.bytes <= this.#options.softBytesMax || !this.#isExempt(conn)) this.#rate(conn, watched, waiting);
+    else this.#rate(conn, watched, waiting);
   }
 
   #rate(conn: EngineSocket, watched: Watched, waiting: Waiting): void {
-    const { bytes } = waiting;
+    const bytes = waiting.bytes - this.#exemptBytes(conn);
     const { softBytesMax, hardBytesMax } = this.#options;
     if (bytes > softBytesMax) this.#setSlow(conn, watched, true);
     else if (bytes <= softBytesMax / 2) this.#setSlow(conn, watched, false);
@@ -128,8 +128,10 @@ export class SlowConsumers {
     }
   }
 
-  #isExempt(conn: EngineSocket): boolean {
-    return (this.#exemptUntilMs.get(conn) ?? 0) > this.#now();
+  /** What the two budgets of a connection do not count now. */
+  #exemptBytes(conn: EngineSocket): number {
+    const replay = this.#replays.get(conn);
+    return replay && replay.untilMs > this.#now() ? replay.bytes : 0;
   }
 
   #close(conn: EngineSocket, reason: 'too-much' | 'no-progress', { bytes: waitingBytes }: Waiting): void {

@@ -25,7 +25,7 @@ interface BelowEngine {
 }
 
 /** What a packet that waits costs besides its bytes: the object, its options, its place in the list. */
-const packetOverheadBytes = 200;
+export const packetOverheadBytes = 200;
 
 /**
  * Measures a connection; null when nothing waits, which costs two property reads. Packets are counted until the sum is above
