@@ -16,6 +16,8 @@ export class PresenceClient {
   zone: ZoneId | null;
   /** It is not meant to be there any more. */
   gone = false;
+  /** The server has ended it for good: it does not come back by itself. */
+  isSentAway = false;
   /** Why its connections ended, each with the time. */
   readonly closings: string[] = [];
   /** Those of them that neither side asked for: it comes back by itself. */
@@ -42,7 +44,7 @@ export class PresenceClient {
     });
     this.socket.on('disconnect', (reason) => {
       this.closings.push(`${new Date().toISOString()} ${reason}`);
-      if (reason === 'io server disconnect') this.gone = true;
+      if (reason === 'io server disconnect') this.gone = this.isSentAway = true;
       else if (reason !== 'io client disconnect') this.breaks += 1;
     });
     this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });

@@ -17,7 +17,7 @@ export async function kick(service: RealtimeService, { userId, own, isThere, for
   const breaks = (): number => own.reduce((sum, client) => sum + client.breaks, 0);
   let before: number;
   do {
-    for (const client of own) await eventually(() => client.isConnected || !isThere(client), { timeoutMs: 15_000 });
+    for (const client of own) await eventually(() => client.isConnected || client.isSentAway || !isThere(client), { timeoutMs: 15_000, what: `${userId} to be there, or out` });
     before = breaks();
     await eventually(() => service.disconnectUser(userId, 'kicked'), { timeoutMs: 15_000 });
     for (const client of own) forgotten.add(client.privateId);
