@@ -1,6 +1,7 @@
 import type { RoomName, UserId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import { compareStreamIds } from '@skirmish/redis';
+import { timePasses } from '@skirmish/testing';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import type { TrueSocket } from './_presence-truth.ts';
@@ -18,7 +19,7 @@ export class PresenceClient {
   gone = false;
   /** The server has ended it for good: it does not come back by itself. */
   isSentAway = false;
-  /** Why its connections ended, each with the time. */
+  /** Why its connections ended, each with the time; an attempt that failed is none of them. */
   readonly closings: string[] = [];
   /** Those of them that neither side asked for: it comes back by itself. */
   breaks = 0;
@@ -27,6 +28,8 @@ export class PresenceClient {
   readonly probes = new Map<string, number>();
   /** Positions that did not grow within one session. */
   readonly backwards: string[] = [];
+  /** Socket.IO reports the end of every attempt. */
+  #wasConnected = false;
   #position = '0-0';
   /** What the realm said in this session, however many connections it had, and from which position on it must hear everything. */
   #said: string[] = [];
@@ -42,10 +45,12 @@ export class PresenceClient {
       transports: ['websocket'], forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, randomizationFactor: 0.5,
       auth: (answer) => { answer({ userId: this.userId, rooms: [...this.rooms], zone: this.zone, client: of.name }); },
     });
+    this.socket.on('connect', () => { this.#wasConnected = true; });
     this.socket.on('disconnect', (reason) => {
-      this.closings.push(`${new Date().toISOString()} ${reason}`);
+      if (this.#wasConnected) this.closings.push(`${new Date().toISOString()} ${reason}`);
       if (reason === 'io server disconnect') this.gone = this.isSentAway = true;
       else if (reason !== 'io client disconnect') this.breaks += 1;
+      this.#wasConnected = false;
     });
     this.socket.onAny((event: string, payload: { name?: string }, position?: string) => { this.#hear(event, payload, position); });
   }
@@ -113,6 +118,13 @@ export class PresenceClient {
     if (event === 'app:said') this.#said.push(name);
     if (event === 'app:probe') this.probes.set(name, (this.probes.get(name) ?? 0) + 1);
   }
+}
+
+/** A client that changes its mind while it connects; `ms`: how far it comes. */
+export async function giveUp(url: string, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null }, ms: number): Promise<void> {
+  const client = new PresenceClient(url, { ...of, name: 'none' });
+  await timePasses(ms, 'how far it comes');
+  client.end('cut');
 }
 
 /** Ends the TCP connection without a closing handshake. */

@@ -1,6 +1,7 @@
 import type { RealmId, RoomName } from '@skirmish/protocol';
+import type { Redis, RealmKeys } from '@skirmish/redis';
 import type { TcpProxy } from '@skirmish/testing';
-import { startTcpProxy, timePasses } from '@skirmish/testing';
+import { eventually, startTcpProxy, timePasses } from '@skirmish/testing';
 import type { Socket } from 'socket.io';
 import type { BareGateway } from './_bare-gateway.ts';
 import { startBareGateway } from './_bare-gateway.ts';
@@ -42,4 +43,20 @@ export async function disturb({ gateway: { transport }, proxy }: Slot, disturban
     default:
       disturbance satisfies never;
   }
+}
+
+/**
+ * Resolves when every gateway has renewed since now. Before that the others may still take one for dead that heard and said nothing for a while,
+ * and its clients would go with it.
+ */
+export async function renewals(redis: Redis, keys: RealmKeys, living: () => readonly BareGateway[]): Promise<void> {
+  const counted = async (): Promise<Map<string, number>> => {
+    const records = Object.entries(await redis.hgetall(keys.gateways));
+    return new Map(records.map(([id, record]) => [id, (JSON.parse(record) as { renewals: number }).renewals]));
+  };
+  const before = await eventually(counted);
+  await eventually(async () => {
+    const now = await counted();
+    return living().every(({ transport }) => (now.get(transport.incarnation()) ?? -1) > (before.get(transport.incarnation()) ?? -1));
+  }, { timeoutMs: 20_000, what: 'a renewal of every gateway' });
 }

@@ -9,12 +9,12 @@ import { eventually, timePasses, uniqueRealm } from '@skirmish/testing';
 import type { Socket } from 'socket.io';
 import type { BareGateway } from './_bare-gateway.ts';
 import type { Farewell } from './_presence-client.ts';
-import { PresenceClient } from './_presence-client.ts';
+import { giveUp, PresenceClient } from './_presence-client.ts';
 import type { Happening } from './_presence-happenings.ts';
 import { clientsMax, emittedRooms, hereRooms, pick, slots, zones } from './_presence-happenings.ts';
 import { kick } from './_presence-kick.ts';
 import type { Slot } from './_presence-slot.ts';
-import { disturb, startSlot } from './_presence-slot.ts';
+import { disturb, renewals, startSlot } from './_presence-slot.ts';
 import type { Truth } from './_presence-truth.ts';
 import { differences, roomsOfSocket } from './_presence-truth.ts';
 
@@ -70,6 +70,7 @@ export class PresenceWorld implements AsyncDisposable {
     const happened = await Promise.allSettled(round.map((happening) => this.#later(happening, bounced)));
     const failed = happened.find((each) => each.status === 'rejected');
     if (failed) throw failed.reason;
+    if (this.#shaken) await renewals(this.redis, keysOf(this.#realm), () => this.living);
     await this.settle();
     for (const client of this.#shaken ? [] : this.clients) {
       if (!bounced.has(client) && client.closings.length > (before.get(client) ?? 0)) throw new Error(`${client.userId} was disconnected (${client.closings.join()}) and nothing had happened to it`);
@@ -159,7 +160,7 @@ export class PresenceWorld implements AsyncDisposable {
       const known = own[0];
       const rooms = happening.what === 'connect' ? happening.rooms.map((room) => pick([...emittedRooms, ...hereRooms], room)) : emittedRooms;
       const zone = known ? known.zone : pick(zones, happening.what === 'connect' ? happening.zone : 0);
-      await (happening.what === 'connect' ? this.#connect(slot, { userId, rooms, zone }, happening.waits) : this.#giveUp(slot, { userId, rooms, zone }, happening.ms));
+      await (happening.what === 'connect' ? this.#connect(slot, { userId, rooms, zone }, happening.waits) : giveUp(slot.gateway.url, { userId, rooms, zone }, happening.ms));
       return;
     }
     const client = own[happening.client % own.length];
@@ -225,9 +226,7 @@ export class PresenceWorld implements AsyncDisposable {
     await heir;
   }
 
-  #of(userId: UserId): PresenceClient[] {
-    return this.clients.filter((client) => client.userId === userId);
-  }
+  readonly #of = (userId: UserId): PresenceClient[] => this.clients.filter((client) => client.userId === userId);
 
   #slotOf(client: PresenceClient): Slot | undefined {
     return [...this.#clients.values()].find((each) => each.client === client)?.slot;
@@ -255,13 +254,6 @@ export class PresenceWorld implements AsyncDisposable {
     const client = new PresenceClient(slot.gateway.url, { ...of, name });
     this.#clients.set(name, { client, slot });
     if (waits) await eventually(() => client.isConnected || !this.clients.includes(client), { timeoutMs: 15_000, what: `${name} of ${of.userId} to connect` });
-  }
-
-  /** A client that changes its mind while it connects. */
-  async #giveUp(slot: Slot, of: { userId: UserId; rooms: readonly RoomName[]; zone: ZoneId | null }, ms: number): Promise<void> {
-    const client = new PresenceClient(slot.gateway.url, { ...of, name: 'none' });
-    await timePasses(ms, 'how far it comes');
-    client.end('cut');
   }
 
   #remove(client: PresenceClient, how: Farewell): void {
