@@ -168,6 +168,8 @@ describe('three gateways behind nginx, round robin per request', () => {
 
   it('the owner is killed: its clients are told within a moment and go on elsewhere', async () => {
     const clients = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => connect(`p${number}`, number % 2 === 0 ? ['polling'] : ['polling', 'websocket'], true)));
+    // Whose WebSocket breaks while it pauses its polling for the upgrade polls no more: such a client notices by the heartbeat only.
+    await eventually(() => clients.every(({ socket }, n) => socket.io.engine.transport.name === (n % 2 === 0 ? 'websocket' : 'polling')), { what: 'the upgrades' });
     const victim = ownerOf(clients[0]!)!;
     const orphans = clients.filter((client) => ownerOf(client) === victim);
     await victim.process.kill();
