@@ -3,7 +3,7 @@ import { takeCoverage } from 'node:v8';
 import { afterAll } from 'vitest';
 
 import { eventually } from './eventually.ts';
-import { openHandles } from './open-handles.ts';
+import { openConnections, openHandles } from './open-handles.ts';
 
 // vitest itself fails a run on an unhandled rejection; a leak of listeners is only a warning to Node, and an error to us.
 const leaks: Error[] = [];
@@ -18,6 +18,6 @@ afterAll(async () => {
   const [leak] = leaks;
   if (leak !== undefined) throw leak;
   await eventually(() => {
-    if (openHandles().length > 0) throw new Error(openHandles().join(', '));
+    if (openHandles().length > 0) throw new Error([...openHandles(), ...openConnections()].join(', '));
   }, { timeoutMs: 20_000, what: 'the end of every server, connection and child process of this test file' });
 });
