@@ -17,7 +17,8 @@ afterAll(async () => {
   if (process.env['NODE_V8_COVERAGE'] !== undefined) takeCoverage();
   const [leak] = leaks;
   if (leak !== undefined) throw leak;
+  // `ws` keeps the connection of a peer that does not answer the end of it for 30 s, and then ends it by itself.
   await eventually(() => {
     if (openHandles().length > 0) throw new Error([...openHandles(), ...openConnections()].join(', '));
-  }, { timeoutMs: 20_000, what: 'the end of every server, connection and child process of this test file' });
+  }, { timeoutMs: 45_000, what: 'the end of every server, connection and child process of this test file' });
 });
