@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { claimsSchema, privilegedRoles, refreshClaimsSchema, type Claims, type Role } from './claims.ts';
 import { algorithmsOfKeys, type KeyAlgorithm, type KeySet, type VerifyingKey } from './key-set.ts';
 import { algorithm, signingKey } from './signing-key.ts';
-import { claimedIssueMs, headerOf, wellFormed } from './token-form.ts';
+import { headerOf, wellFormed } from './token-form.ts';
 import { isOfKind, type TokenKind } from './token-kind.ts';
 
 /** Who a verified token speaks for. */
@@ -51,8 +51,8 @@ export interface VerifierOptions {
 export interface Verifier {
   /**
    * Who an access token speaks for. Throws a Rejection: `auth/missing` without a token, `auth/malformed` when it is no JWT in its one
-   * spelling or longer than 8 kB, `auth/expired` when it was good once, `server/unavailable` when the issuer's keys cannot be had or may be
-   * older than the one that the token names, `auth/invalid` for everything else. Never logs or quotes the token.
+   * spelling or longer than 8 kB, `auth/expired` when it was good once, `server/unavailable` when the issuer's keys cannot be had, `auth/invalid` for
+   * everything else. Never logs or quotes the token.
    */
   verify(token: unknown): Promise<Identity>;
   /** The same for whoever connects as a player: a token of a backend, with the role `service` or `system`, is `auth/invalid`. */
@@ -77,16 +77,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (alg === algorithm && secret) return { algorithm, keys: [secret] };
     const known = algorithmsOfKeys.find((each) => each === (alg === 'Ed25519' ? 'EdDSA' : alg));
     if (!known || !keys) throw new Rejection('auth/invalid');
-    const found = await keys.keysFor({ kid, algorithm: known satisfies KeyAlgorithm });
-    if (found.length === 0 && kid !== undefined && isYoungerThan(keys, token)) throw new Rejection('server/unavailable');
-    return { algorithm: alg ?? '', keys: found };
-  }
-
-  /** Such a token may be signed with a key that its issuer has published since: not known to be wrong before the keys are fetched anew. */
-  function isYoungerThan(keySet: KeySet, token: string): boolean {
-    const ageMs = now() - claimedIssueMs(token);
-    const toleranceMs = clockToleranceSeconds * 1_000;
-    return ageMs >= -toleranceMs && ageMs <= (keySet.ageMs() ?? Infinity) + toleranceMs;
+    return { algorithm: alg ?? '', keys: await keys.keysFor({ kid, algorithm: known satisfies KeyAlgorithm }) };
   }
 
   async function read(token: unknown, kind: TokenKind): Promise<{ readonly identity: Identity; readonly payload: JWTPayload }> {

@@ -1,5 +1,5 @@
 import { Rejection, tokenLengthMax } from '@skirmish/protocol';
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { decodeProtectedHeader } from 'jose';
 
 const kidLengthMax = 256;
 // The last character of a part may have bits that mean nothing. Decoders take any value of them, so a token would have up to 15 more
@@ -22,15 +22,5 @@ export function headerOf(token: string): { alg?: string | undefined; kid?: strin
     return { alg, kid };
   } catch (error) {
     throw error instanceof Rejection ? error : new Rejection('auth/malformed');
-  }
-}
-
-/** When a token says that it was issued, epoch milliseconds; NaN when it does not say. Not true before the signature was checked. */
-export function claimedIssueMs(token: string): number {
-  try {
-    const { iat } = decodeJwt(token);
-    return typeof iat === 'number' ? iat * 1_000 : NaN;
-  } catch {
-    return NaN;
   }
 }
