@@ -44,4 +44,23 @@ describe('a turn that nobody takes', () => {
     expect(await bench.log(combatId)).toHaveLength(2);
     expect(await bench.toldEvents(combatId)).toEqual(['combat:started 1', 'combat:resolved 2']);
   });
+
+  it('is found by the sweeper behind more fights than it looks at in a round, none of which can go on', async () => {
+    const stuck = Array.from({ length: 250 }, (_, n) => {
+      return { combat_id: `stuck-${n}`, realm: bench.realm, zone_id: 'meadow', status: 'open' as const, deadline_ms: n, seed: 'x', state: '{}' };
+    });
+    const combatId = newCombatId();
+    {
+      await using _worker = await bench.work();
+      await bench.start(combatId, ['c3', 'c4']);
+      await bench.logOf(combatId, 1);
+      await eventually(async () => (await bench.toldEvents(combatId)).length === 1);
+    }
+    const timers = await bench.redis.keys(`{${bench.realm}}:q:combat:*`);
+    await bench.redis.del(timers);
+    await bench.database.db.updateTable('combats').set({ deadline_ms: Date.now() - 1_000 }).where('combat_id', '=', combatId).execute();
+    await bench.database.db.insertInto('combats').values(stuck).execute();
+    await using _worker = await bench.work({ LOG_LEVEL: 'silent' });
+    await bench.logOf(combatId, 2, 40_000);
+  });
 });

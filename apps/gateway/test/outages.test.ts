@@ -3,7 +3,7 @@ import type { CombatId, RealmId, ZoneId } from '@skirmish/protocol';
 import { roomOf } from '@skirmish/protocol';
 import { createRedis, keysOf, whenReady } from '@skirmish/redis';
 import type { RedisServer } from '@skirmish/testing';
-import { eventually, startRedis, uniqueRealm } from '@skirmish/testing';
+import { awakeMsOf, eventually, startRedis, uniqueRealm } from '@skirmish/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BareGateway, Player } from './_bare-gateway.ts';
 import { joinAs, startBareGateway } from './_bare-gateway.ts';
@@ -64,16 +64,15 @@ describe('outages of Redis under traffic', () => {
     await whenReady(redis);
     const keys = keysOf(realm);
     const living = gateways.map((gateway) => gateway.transport.incarnation()).sort();
-    const since = performance.now();
-    await eventually(async () => {
+    const tookMs = await awakeMsOf(() => eventually(async () => {
       expect((await redis.hkeys(keys.gateways)).sort()).toEqual(living);
       expect((await redis.smembers(keys.room(room))).sort()).toEqual(living);
       expect(await redis.hlen(keys.roster(zone))).toBe(players.length);
       for (const [i] of players.entries()) expect(await redis.hlen(keys.user(`outage-${i}` as never))).toBe(1);
-    }, { timeoutMs: 5000, what: 'registry, directory and rosters to be right' });
-    const tookMs = Math.round(performance.now() - since);
+    }, { timeoutMs: 30_000, what: 'registry, directory and rosters to be right' }));
+    expect(tookMs).toBeLessThan(5_000);
     const emitter = createEmitter({ redis, realm, epochGraceMs: 500 });
-    await emitter.emit({ rooms: [room] }, 'app:heard', { n: tookMs });
+    await emitter.emit({ rooms: [room] }, 'app:heard', {});
     await eventually(() => players.every(({ received }) => received.some(({ event }) => event === 'app:heard')), { timeoutMs: 10_000, what: 'nobody to be deaf' });
     redis.disconnect();
   };

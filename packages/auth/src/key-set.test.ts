@@ -16,9 +16,14 @@ describe('a key set', () => {
   let answer: { status: number; body: string; location?: string };
   let asked: number;
   let nowMs: number;
+  let hold: boolean;
+  /** Answers that wait to be given, while the issuer is to keep silent. */
+  const held: (() => void)[] = [];
   const server = createServer((_request, response) => {
     asked += 1;
-    response.writeHead(answer.status, { connection: 'close', ...(answer.location === undefined ? {} : { location: answer.location }) }).end(answer.body);
+    const release = (): void => { response.writeHead(answer.status, { connection: 'close', ...(answer.location === undefined ? {} : { location: answer.location }) }).end(answer.body); };
+    if (hold) held.push(release);
+    else release();
   });
   const url = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
 
@@ -33,6 +38,7 @@ describe('a key set', () => {
   beforeEach(async () => {
     asked = 0;
     nowMs = startMs;
+    hold = false;
     serve(await Promise.all(algorithms.map((algorithm) => jwkOf(algorithm))));
   });
   afterEach(() => { server.closeAllConnections(); });
@@ -100,6 +106,35 @@ describe('a key set', () => {
     for (let n = 0; n < 20; n += 1) expect(await codeOf(verifier.verify(await sign('ES256', { kid: `guess-${n}` })))).toBe('auth/invalid');
     expect(asked).toBe(2);
     expect(await codeOf(verifier.verify(old))).toBe('auth/invalid');
+  });
+
+  it('while the issuer keeps silent, few wait for it: the others are sent away at once, and known keys never wait', async () => {
+    const keys = keySet({ waitingMax: 3 });
+    const verifier = verifierOf(keys);
+    await verifier.verify(await sign('ES256'));
+    nowMs += 31_000;
+    hold = true;
+    const unknown = await sign('ES256', { kid: 'unknown' });
+    const waiting = Array.from({ length: 3 }, () => codeOf(verifier.verify(unknown)));
+    const sentAway = await Promise.all(Array.from({ length: 20 }, () => codeOf(verifier.verify(unknown))));
+    expect(sentAway).toEqual(Array.from({ length: 20 }, () => 'server/unavailable'));
+    expect(await codeOf(verifier.verify(await sign('ES256')))).toBe('accepted');
+    expect(await Promise.race([...waiting, Promise.resolve('waiting')])).toBe('waiting');
+    await eventually(() => held.length === 1);
+    for (const release of held.splice(0)) release();
+    expect(await Promise.all(waiting)).toEqual(['auth/invalid', 'auth/invalid', 'auth/invalid']);
+    expect(asked).toBe(2);
+  });
+
+  it('few wait for the first set, too', async () => {
+    const verifier = verifierOf(keySet({ waitingMax: 3 }));
+    hold = true;
+    const token = await sign('ES256');
+    const waiting = Array.from({ length: 3 }, () => codeOf(verifier.verify(token)));
+    expect(await codeOf(verifier.verify(token))).toBe('server/unavailable');
+    await eventually(() => held.length === 1);
+    for (const release of held.splice(0)) release();
+    expect(await Promise.all(waiting)).toEqual(['accepted', 'accepted', 'accepted']);
   });
 
   it('keeps the last good set for a day while the issuer is away, and refuses for the moment after that', async () => {

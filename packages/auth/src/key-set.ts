@@ -18,6 +18,8 @@ export interface KeySetOptions {
   /** How long the last good set is used while its issuer is away, milliseconds; default 24 h. */
   readonly staleMsMax?: number;
   readonly timeoutMs?: number;
+  /** How many callers may wait for the issuer at a time, so that its silence does not hold up everybody; the others are refused at once. Default 250. */
+  readonly waitingMax?: number;
   readonly now?: () => number;
   /** Told of each fetch; for logs and metrics. Never told the contents. */
   readonly onFetch?: (outcome: 'fetched' | 'failed', error?: unknown) => void;
@@ -26,10 +28,10 @@ export interface KeySetOptions {
 export interface KeySet {
   /**
    * The keys that a token with this header may be signed with, of the algorithm's own type only; empty when there is none.
-   * Throws `server/unavailable` when no set could be had for 24 h, or ever.
+   * Throws `server/unavailable` when no set could be had for 24 h, or ever, and when too many wait for one already.
    */
   keysFor(header: { readonly kid?: string | undefined; readonly algorithm: KeyAlgorithm }): Promise<readonly VerifyingKey[]>;
-  /** Milliseconds since the last good fetch; null before the first. */
+  /** Milliseconds since the issuer was asked for the set that is held; null before the first. A key that was published later may be missing. */
   ageMs(): number | null;
 }
 
@@ -55,17 +57,19 @@ const setSchema = v.object({ keys: v.pipe(v.array(v.unknown()), v.maxLength(keys
  * a `kid` that is not there, and used for up to a day while the issuer is away, because an outage of it must not log out a game.
  */
 export function createKeySet(options: KeySetOptions): KeySet {
-  const { url, refreshMs = 600_000, cooldownMs = 30_000, staleMsMax = 86_400_000, timeoutMs = 5_000, now = Date.now, onFetch } = options;
+  const { url, refreshMs = 600_000, cooldownMs = 30_000, staleMsMax = 86_400_000, timeoutMs = 5_000, waitingMax = 250, now = Date.now, onFetch } = options;
   let held: readonly HeldKey[] | null = null;
-  let goodAtMs = 0;
+  let askedAtMs = 0;
   let triedAtMs = -Infinity;
   let fetching: Promise<void> | null = null;
+  let waiting = 0;
 
   async function fetchSet(): Promise<void> {
-    triedAtMs = now();
+    const startedAtMs = now();
+    triedAtMs = startedAtMs;
     try {
       held = await importKeys(await download(url, timeoutMs));
-      goodAtMs = now();
+      askedAtMs = startedAtMs;
       onFetch?.('fetched');
     } catch (error) {
       onFetch?.('failed', error);
@@ -75,26 +79,35 @@ export function createKeySet(options: KeySetOptions): KeySet {
     fetching ??= fetchSet().finally(() => { fetching = null; });
     return fetching;
   };
-  const isStale = (): boolean => held === null || now() - goodAtMs > staleMsMax;
+  const awaitRefresh = async (): Promise<void> => {
+    if (waiting >= waitingMax) throw new Rejection('server/unavailable');
+    waiting += 1;
+    try {
+      await refresh();
+    } finally {
+      waiting -= 1;
+    }
+  };
+  const isStale = (): boolean => held === null || now() - askedAtMs > staleMsMax;
   const mayFetch = (): boolean => fetching !== null || now() - triedAtMs >= (isStale() ? Math.min(emptyCooldownMs, cooldownMs) : cooldownMs);
   const usable = (): readonly HeldKey[] => {
-    if (held === null || now() - goodAtMs > staleMsMax) throw new Rejection('server/unavailable');
+    if (held === null || now() - askedAtMs > staleMsMax) throw new Rejection('server/unavailable');
     return held;
   };
 
   return {
     async keysFor({ kid, algorithm }) {
-      if (isStale() && mayFetch()) await refresh();
+      if (isStale() && mayFetch()) await awaitRefresh();
       const find = (): VerifyingKey[] => usable().filter((each) => each.algorithm === algorithm && (kid === undefined || each.kid === kid)).map(({ key }) => key);
       const found = find();
       if (found.length === 0 && kid !== undefined && mayFetch()) {
-        await refresh();
+        await awaitRefresh();
         return find();
       }
-      if (now() - goodAtMs > refreshMs && mayFetch()) void refresh();
+      if (now() - askedAtMs > refreshMs && mayFetch()) void refresh();
       return found.slice(0, candidatesMax);
     },
-    ageMs: () => (held === null ? null : now() - goodAtMs),
+    ageMs: () => (held === null ? null : now() - askedAtMs),
   };
 }
 

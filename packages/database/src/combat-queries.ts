@@ -62,10 +62,10 @@ export const loadCombat = async (database: Database, combatId: CombatId, command
 const outcomeOf = ({ first_seq, command_last_seq, refusal }: CombatRow): CombatOutcome =>
   refusal === null ? { kind: 'resolved', firstSeq: first_seq ?? 0, lastSeq: command_last_seq ?? 0 } : { kind: 'refused', code: refusal };
 
-/** Fights whose turn ran out before `beforeMs` and that nobody has moved on, the longest overdue first; at most `limit`. */
+/** Fights whose turn ran out before `beforeMs` and that nobody has moved on, the longest overdue first; at most `limit`, behind the first `offset` (default 0). */
 export const overdueCombats = async (
   database: Database,
-  query: { readonly realm: RealmId; readonly beforeMs: number; readonly limit: number },
+  query: { readonly realm: RealmId; readonly beforeMs: number; readonly limit: number; readonly offset?: number },
 ): Promise<{ readonly combatId: CombatId; readonly turn: number }[]> => {
   const rows = await database.db
     .selectFrom('combats')
@@ -75,6 +75,7 @@ export const overdueCombats = async (
     .where('status', '=', 'open')
     .orderBy('deadline_ms')
     .limit(query.limit)
+    .offset(query.offset ?? 0)
     .execute();
   return rows.map((row) => ({ combatId: row.combat_id as CombatId, turn: row.turn }));
 };

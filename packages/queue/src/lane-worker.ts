@@ -37,7 +37,7 @@ export interface LaneWorkerOptions<Q extends LaneQueueName> {
   readonly metrics?: Metrics;
   /** True when the surroundings failed (database away, time limits): the command waits at its head and no try is counted. */
   readonly isInfrastructureError: (error: unknown) => boolean;
-  /** Told before a command goes to the dead list, at least once; it has 4 s. The command waits while the infrastructure is away. */
+  /** Told before a command goes to the dead list, at least once; it has 4 s. The command waits while the infrastructure is away, or that takes longer. */
   readonly onDead?: (command: LaneCommand<LaneKindOf<Q>>, error: Error) => Promise<void>;
   readonly sweep?: Partial<SweepLimits>;
 }

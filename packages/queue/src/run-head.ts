@@ -94,8 +94,9 @@ async function giveUp<Q extends LaneQueueName>(
   const { onDead, isInfrastructureError } = runner;
   if (onDead) {
     const told = await runStep(() => onDead(command, error), { timeoutMs: onDeadTimeoutMs, isInfrastructureError });
-    if (told.outcome === 'infrastructure') return leave(runner, command, head, told, outageDelayMs(head));
-    if (told.outcome !== 'done') runner.logger.error({ ...factsOf(command), err: told.error.message }, 'nobody was told of a dead command');
+    // What takes too long is the surroundings' fault here as well: whoever tells tries for longer than this while Redis is away.
+    if (told.outcome === 'infrastructure' || told.outcome === 'timeout') return leave(runner, command, head, told, outageDelayMs(head));
+    if (told.outcome === 'rule-error') runner.logger.error({ ...factsOf(command), err: told.error.message }, 'nobody was told of a dead command');
   }
   runner.metrics.stepped(command.kind, 'dead', 0);
   runner.logger.error({ ...factsOf(command), reason, err: error.message }, 'command moved to the dead list');

@@ -55,6 +55,16 @@ describe('runStep', () => {
     expect((await running).outcome).toBe('infrastructure');
   });
 
+  it('begins no step for a lane that was taken away before', async () => {
+    let begun = false;
+    const step = (): Promise<void> => {
+      begun = true;
+      return new Promise(() => undefined);
+    };
+    const result = await runStep(step, { ...options, timeoutMs: 100, outer: AbortSignal.abort('the lane was taken over') });
+    expect([result.outcome, begun]).toEqual(['infrastructure', false]);
+  });
+
   it('takes a synchronous throw and a late rejection without an unhandled one', async () => {
     const thrown = await runStep(() => {
       throw new Error('at once');

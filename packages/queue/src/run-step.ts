@@ -25,6 +25,8 @@ export async function runStep(
   }, o.timeoutMs);
   const signal = o.outer ? AbortSignal.any([o.outer, limit.signal]) : limit.signal;
   try {
+    // A signal that has fired already tells nobody any more: the step would run without any limit.
+    signal.throwIfAborted();
     await raceSignal(Promise.resolve().then(() => step(signal)), signal);
     return { outcome: 'done' };
   } catch (thrown) {

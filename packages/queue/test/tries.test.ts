@@ -56,6 +56,28 @@ describe('a poison command', () => {
     expect(lanes.warnings.join()).toContain('nobody was told');
   });
 
+  it('waits while telling about it takes too long: a dead Redis looks like that, and whoever gave the command has to hear of it', async () => {
+    await using lanes = await openLanes();
+    let asked = 0;
+    const deadWhenTold: number[] = [];
+    await lanes.work(
+      async () => {
+        throw new Error('poison');
+      },
+      {
+        onDead: async () => {
+          asked += 1;
+          if (asked === 1) return new Promise(() => undefined);
+          deadWhenTold.push((await deadOf(lanes)).length);
+        },
+      },
+    );
+    await pushTurns(lanes, 1);
+    await eventually(async () => (await deadOf(lanes)).length === 1, { timeoutMs: 20_000 });
+    expect(deadWhenTold).toEqual([0]);
+    expect(lanes.warnings.join()).not.toContain('nobody was told');
+  });
+
   it('that cannot be read is given up after 3 tries, and what cannot be read does not reach the log', async () => {
     await using lanes = await openLanes();
     const seen: number[] = [];

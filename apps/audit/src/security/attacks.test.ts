@@ -1,7 +1,8 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { repositoryRoot } from '../repository.ts';
 import { attackFiles, attacks, fuzz, missingFiles } from './attacks.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'skirmish-audit-'));
@@ -19,3 +20,10 @@ it('those that are there are not', () => {
   writeFileSync(join(root, there), '');
   expect(missingFiles(root, Object.keys(attackFiles))).toEqual(gone.map((path) => `${path} does not exist`));
 });
+
+it('those of the tree that is looked at are run, not our own', async () => {
+  const [planted = '', ...gone] = Object.keys(attackFiles);
+  symlinkSync(join(repositoryRoot, 'node_modules'), join(root, 'node_modules'));
+  writeFileSync(join(root, planted), "import { it } from 'vitest';\nit('passes', () => undefined);\nit('fails', () => { throw new Error('planted'); });\n");
+  expect(await attacks.run(surroundings)).toMatchObject({ passed: 1, findings: [...gone.map((path) => `${path} does not exist`), '1 tests failed; they are named above'] });
+}, 60_000);

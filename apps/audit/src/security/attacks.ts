@@ -23,7 +23,7 @@ async function runTests({ root, stop }: Surroundings, what: string, paths: reado
   const missing = missingFiles(root, paths);
   const present = paths.filter((path) => existsSync(join(root, path)));
   if (present.length === 0) return looked(what, 0, missing);
-  const { passed, failed } = await tests(what, { paths: present, serial: true, env }).run(stop);
+  const { passed, failed } = await tests(what, { paths: present, serial: true, env, tree: root }).run(stop);
   return looked(`${what}: ${passed + failed} tests of ${present.length} files`, passed, [...missing, ...(failed > 0 ? [`${failed} tests failed; they are named above`] : [])]);
 }
 

@@ -14,10 +14,13 @@ const fightsPerRound = 200;
 const refusalsPerRound = 500;
 const sweeperId = 'sweeper' as UserId;
 
-/** One round: each overdue turn gets the command that its timer should have pushed. Answers how many it found. */
-export async function sweep(context: CombatContext, graceMs: number): Promise<number> {
+/**
+ * One round: each overdue turn behind the first `offset` gets the command that its timer should have pushed, at most 200. Answers the offset of
+ * the next round, which goes on behind this one: fights that cannot go on stay overdue, and would hide the others.
+ */
+async function sweep(context: CombatContext, graceMs: number, offset: number): Promise<number> {
   const { database, realm, lanes, report } = context;
-  const overdue = await overdueCombats(database, { realm, beforeMs: context.nowMs() - graceMs, limit: fightsPerRound });
+  const overdue = await overdueCombats(database, { realm, beforeMs: context.nowMs() - graceMs, limit: fightsPerRound, offset });
   for (const { combatId, turn } of overdue) {
     const body = { combatId, turn };
     // Under an id of its own, so that rounds and workers together push one command per turn.
@@ -26,7 +29,7 @@ export async function sweep(context: CombatContext, graceMs: number): Promise<nu
     if (!repeated) report('timer-late', { realm }, { combatId, turn });
   }
   await forgetCombatRefusals(database, { olderThanMs: commandMemoryMs, limit: refusalsPerRound });
-  return overdue.length;
+  return overdue.length < fightsPerRound ? 0 : offset + fightsPerRound;
 }
 
 /** Sweeps again and again, `intervalMs` after the end of each round; an error is reported and the next round tries again. */
@@ -35,9 +38,10 @@ export function startSweeper(context: CombatContext, { intervalMs, graceMs }: { 
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
+  let offset = 0;
   const round = async (): Promise<void> => {
     try {
-      await sweep(context, graceMs);
+      offset = await sweep(context, graceMs, offset);
       healthy = true;
     } catch (err) {
       healthy = false;

@@ -12,6 +12,8 @@ export interface TestSelection {
   serial?: boolean;
   /** For tests that have a long form. */
   env?: Readonly<Record<string, string>>;
+  /** The working tree whose tests are run; this repository unless given. */
+  tree?: string;
   /** Where the test processes and their children write what V8 counted. */
   coverageDirectory?: string;
 }
@@ -36,7 +38,7 @@ interface FileReport {
 /** A stage that runs test files. A run that fails without a failed test (an unhandled rejection, a broken file) counts as one failure. */
 export const tests = (name: string, selection: TestSelection): Stage => ({ name, run: (stop) => runTests(selection, stop) });
 
-async function runTests({ paths, exclude = [], serial = false, env = {}, coverageDirectory }: TestSelection, stop: AbortSignal): Promise<Count> {
+async function runTests({ paths, exclude = [], serial = false, env = {}, tree = root, coverageDirectory }: TestSelection, stop: AbortSignal): Promise<Count> {
   const directory = await mkdtemp(join(tmpdir(), 'skirmish-tests-'));
   const reportFile = join(directory, 'report.json');
   try {
@@ -46,6 +48,7 @@ async function runTests({ paths, exclude = [], serial = false, env = {}, coverag
         '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`,
       ],
       env: { ...env, ...(coverageDirectory === undefined ? {} : { NODE_V8_COVERAGE: coverageDirectory }) },
+      tree,
       stop,
     });
     return countOf(await readReport(reportFile), exitCode);

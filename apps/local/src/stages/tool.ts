@@ -18,19 +18,21 @@ export interface ToolRun {
   args: readonly string[];
   /** Added to our environment. */
   env?: Readonly<Record<string, string>>;
+  /** The working tree in which it runs, with the tools of that tree; this repository unless given. */
+  tree?: string;
   /** Ends the tool. */
   stop: AbortSignal;
 }
 
 /** Runs a development tool of the repository under this Node with its output on ours; resolves to the exit code. */
-export function runTool(tool: keyof typeof programs, { args, env = {}, stop }: ToolRun): Promise<number> {
-  return runNode({ args: [join(root, 'node_modules', programs[tool]), ...args], env, stop });
+export function runTool(tool: keyof typeof programs, { args, tree = root, ...how }: ToolRun): Promise<number> {
+  return runNode({ args: [join(tree, 'node_modules', programs[tool]), ...args], tree, ...how });
 }
 
 /** Runs this Node with its output on ours; resolves to the exit code. */
-export function runNode({ args, env = {}, stop }: ToolRun): Promise<number> {
+export function runNode({ args, env = {}, tree = root, stop }: ToolRun): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, args, { cwd: tree, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
     const end = (): boolean => child.kill('SIGTERM');
     stop.addEventListener('abort', end);
     child.once('error', reject);
