@@ -4,7 +4,7 @@ export type Stay = readonly [since: string, until: string];
 /** Highest version of a session record that this code reads. */
 export const sessionVersionMax = 2;
 
-/** Sessions of one user that can be resumed, those that are connected among them: beyond it the one that would end first is forgotten. */
+/** Sessions of one user that can be resumed, those that are connected among them: beyond it the one that has been away longest is forgotten. */
 const sessionsPerUserMax = 20;
 
 /** Stays that have ended in one record: beyond it only the newer half is kept, and no position from before that is resumed. */
@@ -69,18 +69,28 @@ local function dropSession(sessionsKey, pid)
   redis.call('DEL', K .. 'session:' .. pid)
   redis.call('SREM', sessionsKey, pid)
 end
+-- Whether the socket that continues a session is still registered; what this version cannot read is left to the others, and to its time.
+local function mayBeLive(pid)
+  local session = readSession(pid)
+  return session == nil or redis.call('HEXISTS', session.userKey, session.socketId) == 1
+end
+local function forgetOneSession(sessionsKey, newest)
+  local others = {}
+  for _, pid in ipairs(redis.call('SMEMBERS', sessionsKey)) do
+    local leftMs = redis.call('PTTL', K .. 'session:' .. pid)
+    if leftMs == -2 then redis.call('SREM', sessionsKey, pid)
+    elseif pid ~= newest then others[#others + 1] = { pid = pid, leftMs = leftMs } end
+  end
+  if redis.call('SCARD', sessionsKey) <= ${sessionsPerUserMax} then return end
+  -- The longer one is away the less time it has left.
+  table.sort(others, function(a, b) return a.leftMs < b.leftMs end)
+  for _, other in ipairs(others) do
+    if not mayBeLive(other.pid) then dropSession(sessionsKey, other.pid) return end
+  end
+end
 local function indexSession(sessionsKey, pid)
   redis.call('SADD', sessionsKey, pid)
-  if redis.call('SCARD', sessionsKey) > ${sessionsPerUserMax} then
-    -- A session that is away has less time left than any that is connected, and the less the longer it is away.
-    local first, firstMs
-    for _, other in ipairs(redis.call('SMEMBERS', sessionsKey)) do
-      local leftMs = redis.call('PTTL', K .. 'session:' .. other)
-      if leftMs == -2 then redis.call('SREM', sessionsKey, other)
-      elseif other ~= pid and (not first or leftMs < firstMs) then first, firstMs = other, leftMs end
-    end
-    if first and redis.call('SCARD', sessionsKey) > ${sessionsPerUserMax} then dropSession(sessionsKey, first) end
-  end
+  if redis.call('SCARD', sessionsKey) > ${sessionsPerUserMax} then forgetOneSession(sessionsKey, pid) end
   redis.call('PEXPIRE', sessionsKey, sessionTtlMs)
 end
 -- Forgets the older of too many stays that have ended. Whoever comes back with a position from before one of them could miss something of it, so none may.
