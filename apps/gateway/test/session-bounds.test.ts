@@ -42,6 +42,8 @@ describe('the sessions of one user', () => {
   it('are at most 20: of those that are away the oldest goes, and its client begins anew', async () => {
     const userId = 'many-sessions' as UserId;
     const live = await joinAs(gateway.url, userId);
+    // As of a socket whose gateway stands still: nobody prolongs its record.
+    await redis.pexpire(keys.session(resumeOf(live).pid), 60_000);
     const away: { pid: string; offset: string }[] = [];
     for (let n = 0; n < 24; n += 1) {
       const player = await joinAs(gateway.url, userId);
