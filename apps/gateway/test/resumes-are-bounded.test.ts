@@ -7,6 +7,8 @@ import { Resumes, type ResumeWish } from '../src/cluster/resumes.ts';
 
 const room = 'party:busy' as RoomName;
 const entries = 5_000;
+/** Entries that one command reads within a page. */
+const chunk = 20;
 
 /** F15: one client that comes back must not cost more than its bounds, and many not more than a few at a time. */
 describe('F15: the reading of resumes', () => {
@@ -47,16 +49,33 @@ describe('F15: the reading of resumes', () => {
     const [before] = await readsAndBytes();
     const outcome = await resumesOf({ resumeEntriesMax: entries, resumeBytesMax: 100_000_000 }).settle(wish, () => 'member');
     expect(outcome.recovered && outcome.events.length).toBe(entries);
-    expect((await readsAndBytes())[0] - before).toBe(entries / 500 + 1);
+    // Each page ends where the next one begins, and the last one finds nothing.
+    expect((await readsAndBytes())[0] - before).toBe(entries / chunk + 1);
   });
 
   it.each([['entries', { resumeEntriesMax: 600, resumeBytesMax: 100_000_000 }], ['bytes', { resumeEntriesMax: entries, resumeBytesMax: 300_000 }]])('stops at the bound of %s, and reads no more than a page beyond it', async (_, bounds) => {
     const before = await readsAndBytes();
     expect(await resumesOf(bounds).settle(wish, () => 'member')).toEqual({ recovered: false, reason: 'too-much-missed' });
     const after = await readsAndBytes();
-    expect(after[0] - before[0]).toBeLessThanOrEqual(2);
+    expect(after[0] - before[0]).toBeLessThanOrEqual(1_000 / chunk);
     // Two pages of 500 entries of about 650 bytes.
     expect(after[1] - before[1]).toBeLessThan(900_000);
+  });
+
+  it('ends with its bytes also among the largest events of several rooms', async () => {
+    const rooms = Array.from({ length: 6 }, (_, n) => `party:large-${n}` as RoomName);
+    const data = JSON.stringify({ packet: { type: 2, data: ['app:n', { filler: 'x'.repeat(60_000) }], nsp: '/' }, opts: { rooms, except: [], flags: {} } });
+    for (const [n, large] of rooms.entries()) {
+      const pipeline = control.pipeline();
+      for (let i = 1; i <= 60; i += 1) pipeline.xadd(keysOf(realm).log(large), wish.position.replace(/-\d+$/, `-${n * 60 + i}`), 'v', '1', 'data', data);
+      await pipeline.exec();
+    }
+    const stays = Object.fromEntries(rooms.map((large) => [large, [[wish.offset, ''] as const]]));
+    const [, before] = await readsAndBytes();
+    const outcome = await resumesOf({ resumeEntriesMax: entries, resumeBytesMax: 1_000_000 }).settle({ ...wish, answer: { ...wish.answer, rooms: stays } as ResumeWish['answer'] }, () => 'member');
+    expect(outcome).toEqual({ recovered: false, reason: 'too-much-missed' });
+    // There are 21 MB; one command goes over the bound by 20 events at most.
+    expect((await readsAndBytes())[1] - before).toBeLessThan(1_000_000 + chunk * 61_000 + 50_000);
   });
 
   it('lets 16 read at a time; the others wait for their turn', async () => {

@@ -215,6 +215,13 @@ describe('what is done', () => {
     expect((await call('GET', '/v1/users/p5/online', { at: two, token: ofOne })).body.data).toEqual({ online: true });
   });
 
+  it('what is done in all realms is counted over all of them', async () => {
+    const realms = [`${gateway.realm}c`, `${gateway.realm}d`];
+    await using two = await startGateway(world, { REALMS: realms.join(',') });
+    for (const realm of realms) await join({ url: two.url, realm }, 'p6');
+    expect((await call('POST', '/v1/users/p6/logout-everywhere', { at: two })).body.data).toEqual({ sessions: 2 });
+  });
+
   it('calls are counted by operation and outcome', async () => {
     await call('GET', '/v1/zones/meadow/population');
     const text = await (await fetch(`${gateway.internalUrl}/metrics`)).text();

@@ -113,7 +113,7 @@ describe('an event that is never accepted', () => {
   it('does not hold up the others, and is given up after the last try, remembered and logged without its body', async () => {
     using stream = await createTestStream();
     await using receiver = await startReceiver();
-    await using running = await startSender(stream, receiver.url, { retryForMs: 1_500 });
+    await using running = await startSender(stream, receiver.url, { retryForMs: 4_000 });
     receiver.answer = (hook, response) => { answered(hook.id === 'sanction-bad' ? 500 : 204)(hook, response); };
     await writerOf(stream)(eventOf('bad'));
     for (let n = 0; n < 300; n += 1) await writerOf(stream)(eventOf(n));

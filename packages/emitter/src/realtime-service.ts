@@ -58,6 +58,8 @@ export interface Emitted {
 
 const broadcastWindowMs = 10_000;
 const keyMemoryMs = 600_000;
+/** Stands under the key of an event that may be in the mailbox already: a repetition goes there as well, although the user may be online by then. */
+const onItsWay = 'mailing';
 
 /**
  * What a backend service can do with players of one realm: emit to them, ask who is there, disconnect them.
@@ -212,16 +214,20 @@ export class RealtimeService {
   async #emitOrMail(mailbox: MailboxPort, userId: UserId, event: ServiceEvent, how: ServiceEmitOptions): Promise<Emitted> {
     const key = this.#key(how);
     const emittedKey = this.#keys.emitted(key);
-    if (await this.isUserOnline(userId)) return this.#send(roomOf.user(userId), event, key);
-    const before = await this.#ask(() => this.#redis.get(emittedKey));
-    if (before !== null) return { id: before, outcome: 'repeated' };
+    if (await this.isUserOnline(userId)) {
+      const sent = await this.#send(roomOf.user(userId), event, key);
+      if (sent.id !== onItsWay) return sent;
+    } else if (how.idempotencyKey !== undefined) {
+      const before = await this.#ask(() => this.#redis.set(emittedKey, onItsWay, 'PX', keyMemoryMs, 'NX', 'GET'));
+      if (before !== null && before !== onItsWay) return { id: before, outcome: 'repeated' };
+    }
     const mail = { realm: this.#emitter.realm, userId, event: event.event, payload: event.payload };
     const once = how.idempotencyKey === undefined ? {} : { idempotencyKey: key };
     const { mailId, repeated, dropped } = await this.#ask(() => mailbox.put({ ...mail, ...once }));
     const id = mailName(mailId);
     await this.#changes.mark([userId]);
     // From now on a repetition finds the mail, also when the user is online by then.
-    if (how.idempotencyKey !== undefined) await this.#ask(() => this.#redis.set(emittedKey, id, 'PX', keyMemoryMs, 'NX'));
+    if (how.idempotencyKey !== undefined) await this.#ask(() => this.#redis.set(emittedKey, id, 'PX', keyMemoryMs));
     // Whoever connected before the mail was there has looked for it in vain; whoever connects later finds it. It is kept in any case.
     if (await this.isUserOnline(userId)) await deliverMail(this.#emitter, mailbox, userId).catch(() => 0);
     return { id, outcome: repeated ? 'repeated' : 'mailed', ...(dropped > 0 ? { dropped } : {}) };

@@ -17,12 +17,14 @@ export interface RoomMembersPage {
 /** Members per look-up, about: Redis decides. */
 const pageSize = 200;
 const cursorForm = /^\d{1,20}$/;
+/** Beyond it a number is no cursor to Redis. */
+const cursorMax = 2n ** 64n - 1n;
 
 /** One page of the members of a room, in one look-up. Throws `room/not-found` for what is no room, `payload/invalid` for what is no cursor. */
 export async function readRoomMembers(redis: Redis, keys: RealmKeys, room: string, cursor: string | null): Promise<RoomMembersPage> {
   const parsed = parseRoom(room);
   if (!parsed) throw new Rejection('room/not-found');
-  if (cursor !== null && !cursorForm.test(cursor)) throw new Rejection('payload/invalid', { path: 'cursor' });
+  if (cursor !== null && !(cursorForm.test(cursor) && BigInt(cursor) <= cursorMax)) throw new Rejection('payload/invalid', { path: 'cursor' });
   if (parsed.kind === 'user') return membersOfUserRoom(redis, keys, parsed.id as UserId);
   const [next, flat] = await redis.hscan(keys.members(room as RoomName), cursor ?? '0', 'COUNT', pageSize);
   const members = new Map<string, RoomMember>();

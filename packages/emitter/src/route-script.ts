@@ -93,6 +93,9 @@ local function emit(kind, scope, data, rooms, joined, logMs)
       if type(done) == 'table' and done.err then
         lift(log)
         redis.call('HSET', K .. 'floors', room, id)
+        -- Positions from before it may be shown for as long as a log keeps what comes after it, by a clock that may be ahead of the time.
+        local leftMs = math.max(redis.call('PTTL', K .. 'floors'), ms - nowMs + logMs)
+        redis.call('PEXPIRE', K .. 'floors', string.format('%.0f', leftMs))
       else
         redis.call('PEXPIRE', log, logMs)
       end

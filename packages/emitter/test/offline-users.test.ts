@@ -2,7 +2,7 @@ import type { RealmId, UserId } from '@skirmish/protocol';
 import { Rejection, roomOf } from '@skirmish/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Mail, MailboxPort, NewMail, RealtimeServiceOptions } from '../src/index.ts';
-import { createEmitter, RealtimeService } from '../src/index.ts';
+import { createEmitter, deliverMail, RealtimeService } from '../src/index.ts';
 import type { TestRealm } from './_realm.ts';
 import { createTestRealm } from './_realm.ts';
 
@@ -58,6 +58,27 @@ describe('a user who is offline', () => {
     await realm.redis.del(realm.keys.user(user));
     await service.emitToUser(user, 'app:x', {}, { ifOffline: 'mailbox' });
     expect(await service.emitToUser(user, 'app:x', {}, { ifOffline: 'mailbox' })).toEqual({ id: 'mail-3', outcome: 'mailed', dropped: 1 });
+  });
+
+  it('has it once, also when the first call failed after the mail was stored and the repetition finds the user online', async () => {
+    await realm.enter('A', [roomOf.user(user)]);
+    const box = boxOf();
+    let fails = true;
+    const put: MailboxPort['put'] = async (mail) => {
+      const before = box.mails.find(({ idempotencyKey }) => idempotencyKey === mail.idempotencyKey);
+      const stored = before ? { mailId: before.mailId, repeated: true, dropped: 0 } : await box.put(mail);
+      if (fails) throw new Error('cut off after the commit');
+      return stored;
+    };
+    const service = serviceOf({ mailbox: { ...box, put } });
+    expect(await refusal(service.emitToUser(user, 'app:x', {}, how))).toMatchObject({ code: 'server/unavailable' });
+    // The user arrives, and the gateway delivers what waits.
+    await realm.redis.hset(realm.keys.user(user), 's', '{}');
+    await deliverMail(createEmitter({ redis: realm.redis, realm: realm.realm }), box, user);
+    fails = false;
+    expect(await service.emitToUser(user, 'app:x', {}, how)).toEqual({ id: 'mail-1', outcome: 'repeated' });
+    expect(await service.emitToUser(user, 'app:x', {}, how)).toEqual({ id: 'mail-1', outcome: 'repeated' });
+    expect(await realm.inbox('A')).toHaveLength(1);
   });
 
   it('who connects while the mail is stored gets it at once', async () => {

@@ -225,7 +225,7 @@ describe('the members of a room', () => {
     for (const name of ['AbCd', '', 'user:auth0|x', '__proto__', 'zone:', `zone:${'x'.repeat(65)}`]) {
       expect(await refusal(serviceOf().getRoomMembers(name))).toMatchObject({ code: 'room/not-found' });
     }
-    for (const cursor of ['', 'x', '-1', '1'.repeat(21)]) {
+    for (const cursor of ['', 'x', '-1', '1'.repeat(21), '9'.repeat(20)]) {
       expect(await refusal(serviceOf().getRoomMembers(roomOf.zone(zone), cursor))).toMatchObject({ code: 'payload/invalid', path: 'cursor' });
     }
   });

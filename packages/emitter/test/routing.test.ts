@@ -102,6 +102,21 @@ describe('the routing script', () => {
     expect(await realm.inbox('B')).toHaveLength(2);
   });
 
+  it('a log that cannot take an event has a floor, for as long as anybody may come back with a position from before it', async () => {
+    const aheadMs = 600_000;
+    await realm.redis.xadd(realm.keys.log(zone), `${Date.now() + aheadMs}-7`, 'foreign', '1');
+    const emitter = emitterOf();
+    const { id } = await emitter.emit({ rooms: [zone] }, 'app:x', { n: 1 });
+    expect(await realm.redis.hgetall(realm.keys.floors)).toEqual({ [zone]: id });
+    const leftMs = await realm.redis.pttl(realm.keys.floors);
+    expect(leftMs).toBeGreaterThan(aheadMs);
+    expect(leftMs).toBeLessThanOrEqual(aheadMs + logRetentionMs(120_000));
+    await realm.redis.xadd(realm.keys.log(fight), `${Date.now() + 2 * aheadMs}-7`, 'foreign', '1');
+    await emitter.emit({ rooms: [fight] }, 'app:x', { n: 2 });
+    expect(await realm.redis.pttl(realm.keys.floors)).toBeGreaterThan(2 * aheadMs);
+    expect(await realm.redis.hlen(realm.keys.floors)).toBe(2);
+  });
+
   it('a join enters the directory in the same step, so the emission after it finds the new members', async () => {
     await realm.enter('A', [roomOf.user('u' as UserId)]);
     const emitter = emitterOf();

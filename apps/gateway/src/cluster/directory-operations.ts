@@ -226,6 +226,7 @@ function ops.moved(o)
   if not session then return end
   if o.joined then beginStay(session, o.room, o.at) else endStay(session, o.room, o.at) end
   if isAfter(o.at, session.asOf) then session.asOf = o.at end
+  boundStays(session)
   saveSession(entry.pid, session)
 end
 function ops.reserve(o)

@@ -2,6 +2,7 @@ import type { RoomName } from '@skirmish/protocol';
 import type { RealmKeys, Redis } from '@skirmish/redis';
 import { compareStreamIds, logRetentionMs, msOfStreamId } from '@skirmish/redis';
 import type { ResumeAnswer } from './directory-operations.ts';
+import { type LogRange, readLogPage } from './log-pages.ts';
 import type { Stay } from './session-script.ts';
 
 /** A critical event that a client missed, under its realm-clock id. */
@@ -37,12 +38,7 @@ export type MissedAnswer =
   | { complete: false; reason: 'entries' | 'bytes' | 'window' };
 
 const pageEntries = 500;
-
-interface Range {
-  key: string;
-  after: string;
-  upTo: string;
-}
+const pageBytes = 1_048_576;
 
 /**
  * Reads what a session missed: the logs of its rooms between its position and the clock of its registration, within its stays, in pages,
@@ -54,18 +50,17 @@ export async function readMissed(question: MissedQuestion): Promise<MissedAnswer
   const stays = staysOf(answer, standing);
   const found = new Map<string, string>();
   let bytes = 0;
-  let ranges = rangesOf(stays, keys, offset, position);
+  let ranges: readonly LogRange[] = rangesOf(stays, keys, offset, position);
   while (ranges.length > 0) {
-    const pages = await Promise.all(ranges.map(({ key, after, upTo }) => redis.xrange(key, `(${after}`, upTo, 'COUNT', pageEntries)));
-    for (const [id, fields] of pages.flat()) {
+    const page = await readLogPage(redis, ranges, Math.min(pageEntries, entriesMax - found.size + 1), Math.min(pageBytes, bytesMax - bytes + 1));
+    for (const [id, data] of page.entries) {
       if (found.has(id)) continue;
-      const data = fieldOf(fields, 'data');
       found.set(id, data);
       bytes += Buffer.byteLength(data);
     }
     if (found.size > entriesMax) return { complete: false, reason: 'entries' };
     if (bytes > bytesMax) return { complete: false, reason: 'bytes' };
-    ranges = ranges.flatMap((range, i) => (pages[i]?.length === pageEntries ? [{ ...range, after: pages[i].at(-1)?.[0] ?? range.upTo }] : []));
+    ranges = page.rest;
   }
   // Trimmed meanwhile: what was kept from the beginning on may be gone.
   const oldestKeptMs = answer.nowMs + (performance.now() - startedAt) - logRetentionMs(resumeWindowMs);
@@ -98,8 +93,8 @@ function staysOf({ rooms }: { rooms: Record<string, Stay[]> }, standing: MissedQ
   return stays;
 }
 
-function rangesOf(stays: ReadonlyMap<string, Stay[]>, keys: RealmKeys, offset: string, position: string): Range[] {
-  const ranges: Range[] = [];
+function rangesOf(stays: ReadonlyMap<string, Stay[]>, keys: RealmKeys, offset: string, position: string): LogRange[] {
+  const ranges: LogRange[] = [];
   for (const [room, all] of stays) {
     for (const [since, until] of all) {
       const after = compareStreamIds(since, offset) > 0 ? since : offset;
@@ -108,11 +103,6 @@ function rangesOf(stays: ReadonlyMap<string, Stay[]>, keys: RealmKeys, offset: s
     }
   }
   return ranges;
-}
-
-function fieldOf(fields: readonly string[], name: string): string {
-  const at = fields.findIndex((field, i) => i % 2 === 0 && field === name);
-  return fields[at + 1] ?? '';
 }
 
 /** None for an entry that leaves this session out, or that nobody can read. */

@@ -4,6 +4,12 @@ export type Stay = readonly [since: string, until: string];
 /** Highest version of a session record that this code reads. */
 export const sessionVersionMax = 2;
 
+/** Sessions of one user that can be resumed, those that are connected among them: beyond it the one that has been away longest is forgotten. */
+const sessionsPerUserMax = 20;
+
+/** Stays that have ended in one record: beyond it only the newer half is kept, and no position from before that is resumed. */
+const endedStaysMax = 200;
+
 /**
  * Lua that keeps session records: who a session belongs to, which socket continues it, and its stays in rooms.
  * Needs `K`, `nowMs`, `clockId`, `sessionTtlMs`, `windowMs` and `retentionMs` before it.
@@ -59,18 +65,47 @@ local function saveSession(pid, session)
   end
   redis.call('SET', K .. 'session:' .. pid, cjson.encode(session), 'PX', sessionTtlMs)
 end
-local function indexSession(sessionsKey, pid)
-  redis.call('SADD', sessionsKey, pid)
-  if redis.call('SCARD', sessionsKey) > 20 then
-    for _, other in ipairs(redis.call('SMEMBERS', sessionsKey)) do
-      if redis.call('EXISTS', K .. 'session:' .. other) == 0 then redis.call('SREM', sessionsKey, other) end
-    end
-  end
-  redis.call('PEXPIRE', sessionsKey, sessionTtlMs)
-end
 local function dropSession(sessionsKey, pid)
   redis.call('DEL', K .. 'session:' .. pid)
   redis.call('SREM', sessionsKey, pid)
+end
+-- Whether the socket that continues a session is still registered; what this version cannot read is left to the others, and to its time.
+local function mayBeLive(pid)
+  local session = readSession(pid)
+  return session == nil or redis.call('HEXISTS', session.userKey, session.socketId) == 1
+end
+local function forgetOneSession(sessionsKey, newest)
+  local others = {}
+  for _, pid in ipairs(redis.call('SMEMBERS', sessionsKey)) do
+    local leftMs = redis.call('PTTL', K .. 'session:' .. pid)
+    if leftMs == -2 then redis.call('SREM', sessionsKey, pid)
+    elseif pid ~= newest then others[#others + 1] = { pid = pid, leftMs = leftMs } end
+  end
+  if redis.call('SCARD', sessionsKey) <= ${sessionsPerUserMax} then return end
+  -- The longer one is away the less time it has left.
+  table.sort(others, function(a, b) return a.leftMs < b.leftMs end)
+  for _, other in ipairs(others) do
+    if not mayBeLive(other.pid) then dropSession(sessionsKey, other.pid) return end
+  end
+end
+local function indexSession(sessionsKey, pid)
+  redis.call('SADD', sessionsKey, pid)
+  if redis.call('SCARD', sessionsKey) > ${sessionsPerUserMax} then forgetOneSession(sessionsKey, pid) end
+  redis.call('PEXPIRE', sessionsKey, sessionTtlMs)
+end
+-- Forgets the older of too many stays that have ended. Whoever comes back with a position from before one of them could miss something of it, so none may.
+local function boundStays(session)
+  local ends = {}
+  for _, stays in pairs(session.rooms) do
+    for _, stay in ipairs(stays) do if stay[2] ~= '' then ends[#ends + 1] = stay[2] end end
+  end
+  if #ends <= ${endedStaysMax} then return end
+  table.sort(ends, function(a, b) return isAfter(b, a) end)
+  session.start = ends[#ends - ${endedStaysMax / 2}]
+  for room, stays in pairs(session.rooms) do
+    while #stays > 0 and stays[1][2] ~= '' and not isAfter(stays[1][2], session.start) do table.remove(stays, 1) end
+    if #stays == 0 then session.rooms[room] = nil end
+  end
 end
 local function isOne(session, name)
   if isOpen(session, name) then return true end

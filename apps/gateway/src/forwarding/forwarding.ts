@@ -132,6 +132,8 @@ export class Forwarding {
       else this.#tunnel(request, client, head, owner);
     });
     internal.on('upgrade', (request: IncomingMessage, client: Socket, head: Buffer) => {
+      // Node has taken its own listener away: a reset would end the process.
+      client.on('error', () => { client.destroy(); });
       if (isForEngine(request) && sidOf(request.url ?? '') !== null) call(upgradeListeners, request, client, head);
       else client.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => { client.destroy(); });
     });

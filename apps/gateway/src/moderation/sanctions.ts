@@ -64,7 +64,9 @@ export class Sanctions {
     await this.#everywhere(async ({ changes, transport, bus }) => {
       await changes.revoke(userId, beforeMs, config.jwtAgeSecondsMax * 1_000);
       await changes.mark([userId], { binding: true });
-      sessions += (await endSessions(transport.emitter, bus, userId, { code: 'auth/revoked', message })).sessions;
+      const ended = await endSessions(transport.emitter, bus, userId, { code: 'auth/revoked', message });
+      // Added after the wait: the realms are done at the same time.
+      sessions += ended.sessions;
     });
     metrics.report('tokens-revoked', {}, { userId, sessions });
     return { sessions };
