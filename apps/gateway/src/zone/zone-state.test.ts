@@ -222,9 +222,24 @@ describe('what comes over the channel of a zone', () => {
   it('is refused unless it is a publication', () => {
     const good = { v: 1, kind: 'positions', from: 'a', keyframe: false, hello: false, entered: [], moved: [['c1', 1, 2, 3]], left: [] };
     expect(parsePublication({ ...good, later: 'field' })).toEqual(good);
-    for (const bad of [null, 7, 'x', [], {}, { ...good, v: 2 }, { ...good, moved: [['c1', Number.NaN, 2, 3]] }, { ...good, moved: [['c 1', 1, 2, 3]] }, { ...good, left: [1] }]) {
+    for (const bad of [null, 7, 'x', [], {}, { ...good, v: 2 }, { ...good, from: 'a b' }, { ...good, moved: {} }, { ...good, left: Array.from({ length: 5_001 }, () => 'c1') }]) {
       expect(parsePublication(bad)).toBeNull();
     }
     fc.assert(fc.property(fc.anything(), (body) => { parsePublication(body); }));
+  });
+
+  it('keeps all characters but those that cannot be read, and says that there were some', () => {
+    const one = { characterId: 'c1', userId: 'u1', name: 'One', x: 1, y: 2, facing: 3, status: 'online', claimMs: 4 };
+    const good = { v: 1, kind: 'positions', from: 'a', keyframe: true, hello: false, entered: [one], moved: [['c1', 1, 2, 3]], left: ['c2'] };
+    const unreadable: unknown[] = [{ ...one, name: 'x'.repeat(65) }, { ...one, status: 'asleep' }, { ...one, x: null }, { ...one, characterId: 'c 1' }, null, 7];
+    let told = 0;
+    expect(parsePublication(good, () => { told += 1; })).toEqual(good);
+    expect(told).toBe(0);
+    const spoilt = { ...good, entered: [...unreadable, one], moved: [['c1', Number.NaN, 2, 3], ['c1', 1, 2, 3], ['c 1', 1, 2, 3]], left: [1, 'c2'] };
+    expect(parsePublication(spoilt, () => { told += 1; })).toEqual(good);
+    expect(told).toBe(1);
+    fc.assert(fc.property(fc.anything(), (anything) => {
+      expect(parsePublication({ ...good, entered: [one, anything], moved: [...good.moved, anything], left: [...good.left, anything] })).not.toBeNull();
+    }));
   });
 });

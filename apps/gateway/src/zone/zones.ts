@@ -14,7 +14,7 @@ export interface ZonesOptions {
   /** Sockets that cannot follow: no ticks and nothing ephemeral until they have caught up. */
   readonly slow: ReadonlySet<string>;
   readonly dropsEphemeral: () => boolean;
-  /** Told when something on a zone's channel could not be read. */
+  /** Told when something on a zone's channel could not be read, or a character of it. */
   readonly onUnreadable: () => void;
   readonly onPublished: () => void;
   readonly now?: () => number;
@@ -121,7 +121,7 @@ export class Zones {
   }
 
   #receive(zone: Inhabited, body: unknown): void {
-    const publication = parsePublication(body);
+    const publication = parsePublication(body, this.#options.onUnreadable);
     if (publication) {
       if (publication.from === this.#options.transport.incarnation()) return;
       zone.state.receive(publication, this.#now());
