@@ -1,3 +1,4 @@
+import { createDatabase } from '@skirmish/database';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, join, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
@@ -128,6 +129,20 @@ describe('two gateways of a realm', () => {
     expect(await move(newer, 1, 416, 401)).toMatchObject({ ok: true });
     newer[Symbol.dispose]();
     await eventually(async () => expect(await move(here, Date.now(), 417, 401)).toMatchObject({ ok: true }));
+  });
+
+  it('show each other everybody, also where the game has stored a name that is too long', async () => {
+    {
+      await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
+      await database.db.updateTable('characters').set({ name: 'x'.repeat(200) }).where('user_id', '=', 'p18').execute();
+    }
+    await using other = await startGateway(world, { REALMS: gateway.realm });
+    using here = await join(gateway, 'p20');
+    using long = await join(other, 'p18');
+    using mate = await join(other, 'p19');
+    for (const id of ['c18', 'c19']) await tickWith(here, ({ entered }) => entered.some(({ characterId }) => characterId === id));
+    expect((await tickWith(here, ({ entered }) => entered.some(({ characterId }) => characterId === 'c18'))).entered.find(({ characterId }) => characterId === 'c18')?.name).toBe('x'.repeat(64));
+    expect([long, mate].every(({ socket }) => socket.connected)).toBe(true);
   });
 
   it('forget the characters of one that fell silent', async () => {
