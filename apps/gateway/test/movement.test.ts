@@ -71,11 +71,16 @@ describe('movement', () => {
     expect(await move(older, 2, 410, 400)).toMatchObject({ ok: true });
   });
 
-  it('with a seq that does not grow has no effect', async () => {
+  it('[CHR2] [CHR3] with a seq that does not grow is stale and has no effect, and a new session counts anew', async () => {
     using client = await join(gateway, 'p7');
     await move(client, 5, 409, 400);
-    expect(await move(client, 5, 412, 400)).toEqual({ ok: true, data: {} });
+    for (const seq of [5, 4]) {
+      expect(codeOf((await move(client, seq, 412, 400)) as never)).toBe('character/stale');
+      expect(await client.hears('character:corrected', (correction: { seq: number }) => correction.seq === seq)).toEqual({ seq, x: 409, y: 400, code: 'character/stale' });
+    }
     expect(gateway.gateway.realms[0]!.zones.of('meadow' as never)?.positionOf('c7' as never)).toEqual({ x: 409, y: 400 });
+    using again = await join(gateway, 'p7');
+    expect(await move(again, 0, 410, 400)).toEqual({ ok: true, data: {} });
   });
 });
 

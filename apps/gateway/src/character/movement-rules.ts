@@ -43,7 +43,7 @@ export function appearAt(place: { x: number; y: number; facing?: number }, nowMs
  * Decides one move: inside the zone, and no farther than the reserve of distance allows.
  *
  * The reserve refills at walking speed with a tolerance, so 5 units per 100 ms always pass, also after a pause of the
- * network, and nobody is faster on the average. A `seq` that does not grow is outdated: an answer, but no effect.
+ * network, and nobody is faster on the average. A `seq` that does not grow is outdated: it has no effect.
  */
 export function decideMove(state: MoverState, move: Move, bounds: Bounds, nowMs: number): MoveDecision {
   if (move.seq <= state.seq) return { kind: 'outdated' };
