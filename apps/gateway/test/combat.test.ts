@@ -35,6 +35,20 @@ describe('combat:start', () => {
     expect(opponent.socket.connected).toBe(true);
   });
 
+  it('[CMD2] [CMD3] is answered again when the opponent has left since, and begins no other fight', async () => {
+    using challenger = await join(gateway, 'p7');
+    const opponent = await join(gateway, 'p8');
+    const first = await challenger.ask<{ combatId: string }>('combat:start', { commandId: 'left', opponents: ['c8'] });
+    if (!first.ok) throw new Error(first.error.code);
+    opponent[Symbol.dispose]();
+    await eventually(async () => { expect(await gateway.gateway.realms[0]!.transport.rosterHas('meadow' as never, ['c8' as never])).toEqual([false]); });
+    expect(await challenger.ask('combat:start', { commandId: 'left', opponents: ['c8'] })).toEqual(first);
+    expect(await lane(first.data.combatId)).toHaveLength(1);
+    for (const other of [{ commandId: 'later', opponents: ['c8'] }, { commandId: 'left', opponents: ['c9'] }]) {
+      expect(await challenger.ask('combat:start', other)).toMatchObject({ ok: false, error: { code: 'combat/invalid-target' } });
+    }
+  });
+
   it.each([
     ['someone who is not here', { opponents: ['c19'] }, 'combat/invalid-target'],
     ['oneself', { opponents: ['c3'] }, 'combat/invalid-target'],
@@ -63,7 +77,7 @@ describe('combat:act', () => {
     expect(await client.ask('combat:act', act('fight-1'))).toMatchObject({ ok: false, error: { code: 'combat/not-participant' } });
   });
 
-  it('of a participant is accepted at once and waits on the lane of the fight', async () => {
+  it('[CMD2] of a participant is accepted at once and waits on the lane of the fight, once per command', async () => {
     using client = await join(gateway, 'p5');
     const { transport, sessions } = gateway.gateway.realms[0]!;
     const room = roomOf.combat('fight-2' as CombatId);
@@ -73,6 +87,12 @@ describe('combat:act', () => {
     expect(await client.ask('combat:act', act('fight-2', 'second'))).toEqual({ ok: true, data: { accepted: true } });
     const records = (await lane('fight-2')).map((record) => JSON.parse(record) as { body: object });
     expect(records).toHaveLength(2);
+    await transport.emitter.leave({ rooms: [roomOf.user('p5' as never)] }, [room]);
+    await eventually(() => !sessions.of('p5' as never)[0]!.socket.rooms.has(room));
+    // The answer of the second was lost, and the fight is over.
+    expect(await client.ask('combat:act', act('fight-2', 'second'))).toEqual({ ok: true, data: { accepted: true } });
+    expect(await client.ask('combat:act', act('fight-2', 'third'))).toMatchObject({ ok: false, error: { code: 'combat/not-participant' } });
+    expect(await lane('fight-2')).toHaveLength(2);
     expect(records[0]).toMatchObject({ kind: 'combat.act', body: { combatId: 'fight-2', turn: 1, userId: 'p5', characterId: 'c5', action: { kind: 'attack', targetId: 'c6' } } });
   });
 });

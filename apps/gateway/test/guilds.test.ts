@@ -24,11 +24,11 @@ const found = async (...guilds: string[]): Promise<void> => {
 const room = (guild: string) => roomOf.guild(guild as GuildId);
 const emit = (guild: string, n: number) => bench.served(0).transport.emitter.emit({ rooms: [room(guild)] }, 'app:guild', { guild, n });
 const heardBy = (client: Client): string[] => client.payloads<{ guild: string; n: number }>('app:guild' as never).map(({ guild, n }) => `${guild} ${n}`);
+let settles = 0;
 /** What was emitted before this has been delivered wherever it is going to be. */
 async function settled(...clients: Client[]): Promise<void> {
-  await bench.served(0).transport.emitter.emit({ rooms: [roomOf.realm] }, 'app:settled', { at: Date.now() });
-  const before = clients.map((client) => client.payloads('app:settled' as never).length);
-  await eventually(() => clients.every((client, i) => client.payloads('app:settled' as never).length >= Math.max(before[i] ?? 0, 1)));
+  await bench.served(0).transport.emitter.emit({ rooms: [roomOf.realm] }, 'app:settled', { n: (settles += 1) });
+  for (const client of clients) await client.hears<{ n: number }>('app:settled' as never, ({ n }) => n === settles);
 }
 
 describe('a guild that takes a user in', () => {

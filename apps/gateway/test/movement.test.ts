@@ -1,3 +1,4 @@
+import { createDatabase } from '@skirmish/database';
 import { eventually } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, join, startGateway, startWorld, type TestGateway, type TestWorld } from './_gateway.ts';
@@ -70,11 +71,16 @@ describe('movement', () => {
     expect(await move(older, 2, 410, 400)).toMatchObject({ ok: true });
   });
 
-  it('with a seq that does not grow has no effect', async () => {
+  it('[CHR2] [CHR3] with a seq that does not grow is stale and has no effect, and a new session counts anew', async () => {
     using client = await join(gateway, 'p7');
     await move(client, 5, 409, 400);
-    expect(await move(client, 5, 412, 400)).toEqual({ ok: true, data: {} });
+    for (const seq of [5, 4]) {
+      expect(codeOf((await move(client, seq, 412, 400)) as never)).toBe('character/stale');
+      expect(await client.hears('character:corrected', (correction: { seq: number }) => correction.seq === seq)).toEqual({ seq, x: 409, y: 400, code: 'character/stale' });
+    }
     expect(gateway.gateway.realms[0]!.zones.of('meadow' as never)?.positionOf('c7' as never)).toEqual({ x: 409, y: 400 });
+    using again = await join(gateway, 'p7');
+    expect(await move(again, 0, 410, 400)).toEqual({ ok: true, data: {} });
   });
 });
 
@@ -128,6 +134,20 @@ describe('two gateways of a realm', () => {
     expect(await move(newer, 1, 416, 401)).toMatchObject({ ok: true });
     newer[Symbol.dispose]();
     await eventually(async () => expect(await move(here, Date.now(), 417, 401)).toMatchObject({ ok: true }));
+  });
+
+  it('show each other everybody, also where the game has stored a name that is too long', async () => {
+    {
+      await using database = createDatabase({ url: world.databaseUrl, poolMax: 1 });
+      await database.db.updateTable('characters').set({ name: 'x'.repeat(200) }).where('user_id', '=', 'p18').execute();
+    }
+    await using other = await startGateway(world, { REALMS: gateway.realm });
+    using here = await join(gateway, 'p20');
+    using long = await join(other, 'p18');
+    using mate = await join(other, 'p19');
+    for (const id of ['c18', 'c19']) await tickWith(here, ({ entered }) => entered.some(({ characterId }) => characterId === id));
+    expect((await tickWith(here, ({ entered }) => entered.some(({ characterId }) => characterId === 'c18'))).entered.find(({ characterId }) => characterId === 'c18')?.name).toBe('x'.repeat(64));
+    expect([long, mate].every(({ socket }) => socket.connected)).toBe(true);
   });
 
   it('forget the characters of one that fell silent', async () => {

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { CharacterId, CombatId, RealmId, UserId } from '@skirmish/protocol';
 import type { CombatCommandKey, CombatEntrant, CombatOutcome, StoredCombat, StoredCombatEvent } from './combat-records.ts';
 import type { Database } from './database.ts';
+import { shownName } from './shown-name.ts';
 
 /** The characters that exist among `characterIds`, in no particular order. */
 export const loadEntrants = async (database: Database, characterIds: readonly string[]): Promise<CombatEntrant[]> => {
@@ -12,7 +13,7 @@ export const loadEntrants = async (database: Database, characterIds: readonly st
   return rows.map((row) => ({
     characterId: row.character_id as CharacterId,
     userId: row.user_id as UserId,
-    name: row.name,
+    name: shownName(row.name),
     openCombats: row.open_combats,
   }));
 };

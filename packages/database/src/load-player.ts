@@ -1,6 +1,7 @@
 import type { CharacterId, CombatId, GuildId, RealmId, UserId, ZoneId } from '@skirmish/protocol';
 import { sql, type RawBuilder } from 'kysely';
 import type { Database } from './database.ts';
+import { shownName } from './shown-name.ts';
 
 /** In force now; `untilMs` null: for ever. */
 export interface Sanction {
@@ -125,7 +126,7 @@ const sanctionOf = (reason: string | null, untilMs: number | null): Sanction | n
 
 const zoneOf = (row: PlayerRow): PlayerZone => ({
   id: row.zone_id as ZoneId,
-  name: row.zone_name,
+  name: shownName(row.zone_name),
   width: row.width,
   height: row.height,
   capacity: row.capacity,
@@ -138,7 +139,7 @@ const characterOf = (row: PlayerRow): PlayerCharacter | null =>
     ? null
     : {
         characterId: row.character_id as CharacterId,
-        name: row.character_name,
+        name: shownName(row.character_name),
         zone: zoneOf(row),
         x: row.x,
         y: row.y,
@@ -157,13 +158,13 @@ export const loadPlayer = async (database: Database, query: PlayerQuery): Promis
   if (row === undefined) return null;
   return {
     userId: row.user_id as UserId,
-    name: row.user_name,
+    name: shownName(row.user_name),
     roles: row.roles,
     ban: sanctionOf(row.ban_reason, row.ban_until_ms),
     mute: sanctionOf(row.mute_reason, row.mute_until_ms),
     tokensValidFromMs: row.tokens_valid_from_ms,
     character: characterOf(row),
-    guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: row.guild_name, rank: row.rank },
+    guild: row.guild_id === null ? null : { id: row.guild_id as GuildId, name: shownName(row.guild_name), rank: row.rank },
     combats: row.combats as CombatId[],
     mail: row.mail as RealmId[],
   };

@@ -1,7 +1,7 @@
 import type { CharacterId, UserId } from '@skirmish/protocol';
 import { sql, type RawBuilder } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { json, loadPlayer, type Player, type SanctionKind } from '../src/index.ts';
+import { json, loadEntrants, loadPlayer, type Player, type SanctionKind } from '../src/index.ts';
 import { playerQuery } from '../src/load-player.ts';
 import { createTestWorld, type TestWorld } from './_test-world.ts';
 
@@ -97,6 +97,20 @@ describe('a player', () => {
     expect((await load('a-twin')).character?.health).toBe(5);
     await world.database.db.updateTable('characters').set({ recovered_at_ms: Date.now() - 1000 }).where('character_id', '=', 'a-twin').execute();
     expect((await load('a-twin')).character?.health).toBe(9);
+  });
+
+  it('has names that everybody can be shown, however long the stored ones are', async () => {
+    const { db } = world.database;
+    const [long, cut] = [`${'x'.repeat(63)}🐉`, 'x'.repeat(63)];
+    await db.insertInto('users').values({ user_id: 'long', name: long }).execute();
+    await db.insertInto('guilds').values({ guild_id: 'long', name: long }).execute();
+    await db.insertInto('guild_members').values({ user_id: 'long', guild_id: 'long' }).execute();
+    const place = { zone_id: 'keep', x: 1, y: 2, health: 5, health_max: 9, start_zone_id: 'keep', start_x: 1, start_y: 2 };
+    await db.insertInto('characters').values({ character_id: 'long', user_id: 'long', name: long, ...place }).execute();
+    expect(await loadPlayer(world.database, { userId: 'long' as UserId })).toMatchObject({ name: cut, character: { name: cut }, guild: { name: cut } });
+    expect(await loadEntrants(world.database, ['long'])).toMatchObject([{ name: cut }]);
+    await db.updateTable('users').set({ name: 'x'.repeat(64) }).where('user_id', '=', 'long').execute();
+    expect(await loadPlayer(world.database, { userId: 'long' as UserId })).toMatchObject({ name: 'x'.repeat(64) });
   });
 
   it('without a character or a guild is a player all the same', async () => {

@@ -5,7 +5,7 @@ export type { DeadCommand, DeadReason } from './dead-list.ts';
 export type { LaneLogger } from './lane-logger.ts';
 export { createLaneProducer, timerDelayMsMax } from './lane-producer.ts';
 export type { LaneProducer, LaneProducerOptions } from './lane-producer.ts';
-export type { CommandOnce, LanePush, Pushed } from './lane-push.ts';
+export type { CommandOfClient, CommandOnce, LanePush, Pushed } from './lane-push.ts';
 export { createLaneWorker } from './lane-worker.ts';
 export type { LaneWorker, LaneWorkerOptions, LaneWorkerStats } from './lane-worker.ts';
 export { payloadHash } from './payload-hash.ts';

@@ -10,8 +10,8 @@ import { checkLaneKey } from './lane-key.ts';
 import type { LaneLogger } from './lane-logger.ts';
 import { silentLogger } from './lane-logger.ts';
 import { createLaneMetrics } from './lane-metrics.ts';
-import { pushToLane } from './lane-push.ts';
-import type { LanePush, Pushed } from './lane-push.ts';
+import { knowsCommand, pushToLane } from './lane-push.ts';
+import type { CommandOfClient, LanePush, Pushed } from './lane-push.ts';
 
 /** Longest delay of a timer, milliseconds: one day. */
 export const timerDelayMsMax = 86_400_000;
@@ -26,6 +26,11 @@ export interface LaneProducer<Q extends LaneQueueName> extends AsyncDisposable {
    * command all the same, so repeat under the same command id. A push without `command` may be doubled by a cut connection.
    */
   push<K extends LaneKindOf<Q>, Answer extends object>(push: LanePush<K, Answer>): Promise<Pushed<Answer>>;
+  /**
+   * Whether a command with this id and this payload was pushed within 10 minutes: pushed again it gets the same answer, whatever has become untrue since.
+   * Throws `server/unavailable` when Redis did not answer.
+   */
+  knows(command: CommandOfClient): Promise<boolean>;
   /**
    * Pushes a command after `delayMs` (0 to one day), at least once. The same `id` waits only once; `id` is any text of 1 to
    * 512 bytes, such as `<combat>-<turn>`. Throws `server/unavailable` when Redis did not answer.
@@ -58,6 +63,7 @@ export function createLaneProducer<Q extends LaneQueueName>(options: LaneProduce
   const close = (): Promise<void> => doorbell.close();
   return {
     push: (push) => pushToLane(context, push),
+    knows: (command) => knowsCommand(context, command),
     pushLater: async ({ key, kind, body, delayMs, id }) => {
       checkLaneKey(key);
       checkLaneKey(id);

@@ -24,6 +24,9 @@ export interface CommandOnce<Answer extends object = object> {
   readonly answer: Answer;
 }
 
+/** A command by its id and payload. */
+export type CommandOfClient = Omit<CommandOnce, 'answer'>;
+
 export interface LanePush<K extends LaneKindOf<LaneQueueName>, Answer extends object = object> {
   readonly key: string;
   readonly kind: K;
@@ -62,6 +65,15 @@ export async function pushToLane<Q extends LaneQueueName, K extends LaneKindOf<Q
   await ring(context, push.key);
   if (reply.outcome === 'pushed') return { position: reply.position, answer: push.command?.answer, repeated: false };
   return { position: reply.position, answer: JSON.parse(reply.answer) as Answer, repeated: true };
+}
+
+/** Whether this command was pushed before, with the same payload; see `LaneProducer.knows`. */
+export async function knowsCommand({ redis, realm }: PushContext<LaneQueueName>, { userId, event, commandId, payloadHash }: CommandOfClient): Promise<boolean> {
+  try {
+    return (await redis.hget(keysOf(realm).command(userId, event, commandId), 'hash')) === payloadHash;
+  } catch (cause) {
+    throw new Rejection('server/unavailable', { cause });
+  }
 }
 
 async function send<Q extends LaneQueueName, K extends LaneKindOf<Q>>(context: PushContext<Q>, push: LanePush<K>): Promise<PushReply> {

@@ -11,8 +11,8 @@ export function onMove({ realm, session }: Call, move: ClientPayload<'character:
   const decision = zone.move(claimant, move, Date.now());
   switch (decision.kind) {
     case 'accepted':
-    case 'outdated':
       return {};
+    case 'outdated':
     case 'stale':
       throw correct('character/stale');
     case 'corrected':

@@ -13,7 +13,7 @@ export interface VolatileOptions {
   breaker: Pick<Breaker, 'state'>;
   subscriber: Redis;
   keys: RealmKeys;
-  /** What was published while the subscriber was away has been missed. */
+  /** What was published while the subscriber was away has been missed; what is published from now on is heard. */
   onGap: () => void;
   onDropped: (what: 'volatile-publish' | 'volatile-subscribe' | 'volatile-message', error: unknown) => void;
 }
@@ -39,8 +39,10 @@ export function createVolatileChannels(options: VolatileOptions): VolatileChanne
   let interrupted = false;
   subscriber.on('close', () => { interrupted = true; });
   subscriber.on('ready', () => {
-    if (interrupted) onGap();
+    if (!interrupted) return;
     interrupted = false;
+    // Sent after the subscriptions, so answered after them. Cut off before that, the next connection asks.
+    subscriber.ping().then(onGap, () => undefined);
   });
   return {
     followed: () => handlers.size,

@@ -35,6 +35,8 @@ export class Parties {
   readonly #options: PartiesOptions;
   readonly #keys: RealmKeys;
   readonly #settings: string;
+  /** Parties with a member who has come here, at which nobody could look then. */
+  readonly #unsettled = new Set<PartyId>();
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
 
@@ -84,19 +86,31 @@ export class Parties {
     }
   }
 
-  /** Looks at one party now, because a member has come or gone; never throws. What a failure leaves undone the next look finds. */
+  /** Looks at one party now, because a member has come or gone; never throws. What cannot be done now is done with the next look. */
   async settle(id: PartyId): Promise<void> {
-    await this.#sweep(id);
+    const swept = await this.#sweep(id);
+    // None was looked at: emissions are refused for the moment.
+    if (swept?.looked !== 1) this.#unsettled.add(id);
   }
 
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
+    await this.#settleAgain();
     for (let step = 0; step < stepsPerLook; step += 1) {
       const swept = await this.#sweep('');
       if (!swept || swept.looked < partiesPerStep) break;
     }
     this.#looking = false;
+  }
+
+  /** Until one fails: then the others would too. */
+  async #settleAgain(): Promise<void> {
+    for (const id of [...this.#unsettled].slice(0, partiesPerStep * stepsPerLook)) {
+      this.#unsettled.delete(id);
+      await this.settle(id);
+      if (this.#unsettled.has(id)) return;
+    }
   }
 
   async #sweep(id: PartyId | ''): Promise<Swept | null> {

@@ -32,7 +32,8 @@ export interface Publication {
 
 const charactersMax = 5_000;
 const finite = v.pipe(v.number(), v.finite());
-const bounded = <const Item extends v.GenericSchema>(item: Item) => v.pipe(v.array(item), v.maxLength(charactersMax));
+/** One that cannot be read is null: it must not take those of all others along. */
+const bounded = <const Item extends v.GenericSchema>(item: Item) => v.pipe(v.custom<unknown[]>(Array.isArray), v.maxLength(charactersMax), v.array(v.fallback(v.nullable(item), null)));
 
 // Loose objects: a gateway of the next version may say more.
 const publicationSchema = v.object({
@@ -57,8 +58,16 @@ const publicationSchema = v.object({
   left: bounded(characterIdSchema),
 });
 
-/** Reads what came over the channel of a zone; null for anything else, never throws. */
-export function parsePublication(body: unknown): Publication | null {
+/**
+ * Reads what came over the channel of a zone; null for anything else, never throws. A character that cannot be read is left out, which `onUnreadable`
+ * is told once per publication.
+ */
+export function parsePublication(body: unknown, onUnreadable: () => void = () => undefined): Publication | null {
   const result = v.safeParse(publicationSchema, body, { abortEarly: true });
-  return result.success ? result.output : null;
+  if (!result.success) return null;
+  const { entered, moved, left } = result.output;
+  if ([...entered, ...moved, ...left].includes(null)) onUnreadable();
+  return { ...result.output, entered: entered.filter(isReadable), moved: moved.filter(isReadable), left: left.filter(isReadable) };
 }
+
+const isReadable = <Item>(item: Item | null): item is Item => item !== null;

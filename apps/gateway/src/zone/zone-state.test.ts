@@ -120,6 +120,37 @@ describe('a zone of several gateways', () => {
     expect(b.positionOf(id('c1'))).toEqual({ x: 521, y: 500 });
   });
 
+  it('whoever connects to one gateway after the other is hardly faster than who stays', () => {
+    const zones = [zoneOf('a'), zoneOf('b')] as const;
+    let x = 500;
+    for (let n = 0; n < 10; n += 1) {
+      const [zone, other] = n % 2 === 0 ? zones : [zones[1], zones[0]];
+      const newest = claimant('c1', n + 1);
+      zone.enter(newest, n * 200);
+      for (const distance of [150, 32, 20]) if (zone.move(newest, { seq: 200 - distance, x: x + distance, y: 500 }, n * 200).kind === 'accepted') x += distance;
+      converse(zones, n * 200);
+      if (n > 0) other.leave(claimant('c1', n), n * 200);
+      converse(zones, n * 200);
+    }
+    // The first reserve, and of each that follows what may be walked in 200 ms and the allowance.
+    expect(x - 500).toBeGreaterThanOrEqual(150 + 9 * 20);
+    expect(x - 500).toBeLessThanOrEqual(150 + 9 * (12 + 20));
+  });
+
+  it('one who walks on is not corrected by the gateway that takes over, however long the way was', () => {
+    for (const awayMs of [0, 100, 1_000, 2_500, 60_000]) {
+      const [a, b] = [zoneOf('a'), zoneOf('b')] as const;
+      const [older, newer] = [claimant('c1', 1), claimant('c1', 2)];
+      a.enter(older, 0);
+      for (let n = 1; n <= 60; n += 1) expect(a.move(older, { seq: n, x: 500 + 5 * n, y: 500 }, n * 100).kind).toBe('accepted');
+      // Heard 300 ms after it was there.
+      converse([a, b], 6_300);
+      b.enter(newer, 6_300 + awayMs);
+      const walked = Math.min(150, ((300 + awayMs) / 100) * 5);
+      expect(b.move(newer, { seq: 0, x: 800 + walked, y: 500 }, 6_300 + awayMs).kind).toBe('accepted');
+    }
+  });
+
   it('a socket that is older than the one elsewhere waits', () => {
     const [a, b] = [zoneOf('a'), zoneOf('b')] as const;
     b.enter(claimant('c1', 5), 0);
@@ -222,9 +253,24 @@ describe('what comes over the channel of a zone', () => {
   it('is refused unless it is a publication', () => {
     const good = { v: 1, kind: 'positions', from: 'a', keyframe: false, hello: false, entered: [], moved: [['c1', 1, 2, 3]], left: [] };
     expect(parsePublication({ ...good, later: 'field' })).toEqual(good);
-    for (const bad of [null, 7, 'x', [], {}, { ...good, v: 2 }, { ...good, moved: [['c1', Number.NaN, 2, 3]] }, { ...good, moved: [['c 1', 1, 2, 3]] }, { ...good, left: [1] }]) {
+    for (const bad of [null, 7, 'x', [], {}, { ...good, v: 2 }, { ...good, from: 'a b' }, { ...good, moved: {} }, { ...good, left: Array.from({ length: 5_001 }, () => 'c1') }]) {
       expect(parsePublication(bad)).toBeNull();
     }
     fc.assert(fc.property(fc.anything(), (body) => { parsePublication(body); }));
+  });
+
+  it('keeps all characters but those that cannot be read, and says that there were some', () => {
+    const one = { characterId: 'c1', userId: 'u1', name: 'One', x: 1, y: 2, facing: 3, status: 'online', claimMs: 4 };
+    const good = { v: 1, kind: 'positions', from: 'a', keyframe: true, hello: false, entered: [one], moved: [['c1', 1, 2, 3]], left: ['c2'] };
+    const unreadable: unknown[] = [{ ...one, name: 'x'.repeat(65) }, { ...one, status: 'asleep' }, { ...one, x: null }, { ...one, characterId: 'c 1' }, null, 7];
+    let told = 0;
+    expect(parsePublication(good, () => { told += 1; })).toEqual(good);
+    expect(told).toBe(0);
+    const spoilt = { ...good, entered: [...unreadable, one], moved: [['c1', Number.NaN, 2, 3], ['c1', 1, 2, 3], ['c 1', 1, 2, 3]], left: [1, 'c2'] };
+    expect(parsePublication(spoilt, () => { told += 1; })).toEqual(good);
+    expect(told).toBe(1);
+    fc.assert(fc.property(fc.anything(), (anything) => {
+      expect(parsePublication({ ...good, entered: [one, anything], moved: [...good.moved, anything], left: [...good.left, anything] })).not.toBeNull();
+    }));
   });
 });

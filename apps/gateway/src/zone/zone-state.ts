@@ -1,5 +1,5 @@
 import type { CharacterId, CharacterSeen, CharacterStatus, IncarnationId, ServerPayload, ZoneId } from '@skirmish/protocol';
-import { appearAt, decideMove, type Move, type MoveDecision, type MoverState } from '../character/movement-rules.ts';
+import { appearAt, decideMove, takenOver, type Move, type MoveDecision, type MoverState } from '../character/movement-rules.ts';
 import { Changes } from './changes.ts';
 import type { ClaimedCharacter, MovedRow, Publication } from './publication.ts';
 
@@ -17,7 +17,11 @@ export interface ZoneInfo {
 }
 
 type Owner = IncarnationId | null;
-type Known = ClaimedCharacter & { readonly owner: Owner };
+interface Known extends ClaimedCharacter {
+  readonly owner: Owner;
+  /** When this gateway learned of its place, milliseconds; of its own characters, when it took them over. */
+  readonly placedAtMs: number;
+}
 type Tick = ServerPayload<'zone:tick'>;
 
 /** The owner of characters that sessions of this gateway control. */
@@ -114,7 +118,7 @@ export class ZoneState {
     for (const [id, x, y, facing] of publication.moved) {
       const known = this.#known.get(id);
       if (known?.owner !== from) continue;
-      this.#known.set(id, { ...known, x, y, facing });
+      this.#known.set(id, { ...known, x, y, facing, placedAtMs: nowMs });
       this.#forClients.move(id);
     }
     for (const id of publication.left) this.#disappeared(id, from, nowMs);
@@ -184,9 +188,10 @@ export class ZoneState {
     const place = known ?? newest.character;
     // A new session counts its moves anew, but does not get a new reserve of distance.
     const before = this.#movers.get(id);
-    this.#movers.set(id, before ? { ...before, seq: -1 } : appearAt(place, nowMs));
+    const appeared = known ? takenOver(known, known.placedAtMs, nowMs) : appearAt(place, nowMs);
+    this.#movers.set(id, before ? { ...before, seq: -1 } : appeared);
     const { x, y, facing } = place;
-    this.#know({ ...newest.character, x, y, facing, claimMs: newest.connectedAtMs, owner: here });
+    this.#know({ ...newest.character, x, y, facing, claimMs: newest.connectedAtMs, owner: here, placedAtMs: nowMs });
     this.#forGateways.enter(id);
   }
 
@@ -203,7 +208,8 @@ export class ZoneState {
     if (known?.owner === here && !this.#yields(known, character, from)) return;
     if (known && known.owner !== here && known.owner !== from && known.claimMs > character.claimMs) return;
     if (known?.owner === here) this.#movers.delete(id);
-    this.#know({ ...character, owner: from });
+    const isInPlace = known?.x === character.x && known.y === character.y;
+    this.#know({ ...character, owner: from, placedAtMs: isInPlace ? known.placedAtMs : nowMs });
     this.#forClients.move(id);
     // The owner's newest session may have gone and left an older one in control than the one that waits here.
     const waiting = this.#claimants.get(id)?.at(-1);

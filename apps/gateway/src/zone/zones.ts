@@ -7,6 +7,8 @@ import { ZoneState, type Claimant, type ZoneInfo } from './zone-state.ts';
 
 export const tickIntervalMs = 100;
 export const keyframeEveryTicks = 20;
+/** Between two ticks, milliseconds: longer, and this process stood still, or its clock was set. */
+const pauseMsMin = 1_000;
 
 export interface ZonesOptions {
   readonly nsp: RealmNamespace;
@@ -14,7 +16,7 @@ export interface ZonesOptions {
   /** Sockets that cannot follow: no ticks and nothing ephemeral until they have caught up. */
   readonly slow: ReadonlySet<string>;
   readonly dropsEphemeral: () => boolean;
-  /** Told when something on a zone's channel could not be read. */
+  /** Told when something on a zone's channel could not be read, or a character of it. */
   readonly onUnreadable: () => void;
   readonly onPublished: () => void;
   readonly now?: () => number;
@@ -36,6 +38,7 @@ export class Zones {
   readonly #zones = new Map<ZoneId, Inhabited>();
   #timer: NodeJS.Timeout | null = null;
   #tick = 0;
+  #tickedAtMs = 0;
 
   constructor(options: ZonesOptions) {
     this.#options = options;
@@ -82,8 +85,11 @@ export class Zones {
     this.#tick += 1;
     const nowMs = this.#now();
     const keyframe = this.#tick % keyframeEveryTicks === 0;
+    // What the others said meanwhile has not been read yet: who is silent is seen with the next keyframe.
+    const isAfterPause = nowMs - this.#tickedAtMs > pauseMsMin;
+    this.#tickedAtMs = nowMs;
     for (const zone of this.#zones.values()) {
-      if (keyframe) zone.state.sweep(nowMs);
+      if (keyframe && !isAfterPause) zone.state.sweep(nowMs);
       this.#publish(zone, keyframe || zone.keyframeDue);
       const tick = zone.state.takeTick(this.#tick, nowMs, keyframe);
       if (tick) this.#audience(zone).emit('zone:tick', tick);
@@ -121,7 +127,7 @@ export class Zones {
   }
 
   #receive(zone: Inhabited, body: unknown): void {
-    const publication = parsePublication(body);
+    const publication = parsePublication(body, this.#options.onUnreadable);
     if (publication) {
       if (publication.from === this.#options.transport.incarnation()) return;
       zone.state.receive(publication, this.#now());
