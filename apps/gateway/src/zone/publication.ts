@@ -65,9 +65,12 @@ const publicationSchema = v.object({
 export function parsePublication(body: unknown, onUnreadable: () => void = () => undefined): Publication | null {
   const result = v.safeParse(publicationSchema, body, { abortEarly: true });
   if (!result.success) return null;
-  const { entered, moved, left } = result.output;
-  if ([...entered, ...moved, ...left].includes(null)) onUnreadable();
-  return { ...result.output, entered: entered.filter(isReadable), moved: moved.filter(isReadable), left: left.filter(isReadable) };
+  const { entered, moved, left, ...rest } = result.output;
+  const readable = { entered: entered.filter(isReadable), moved: moved.filter(isReadable), left: left.filter(isReadable) };
+  if (sizeOf(readable) < sizeOf({ entered, moved, left })) onUnreadable();
+  return { ...rest, ...readable };
 }
+
+const sizeOf = ({ entered, moved, left }: Record<'entered' | 'moved' | 'left', readonly unknown[]>): number => entered.length + moved.length + left.length;
 
 const isReadable = <Item>(item: Item | null): item is Item => item !== null;
