@@ -75,6 +75,20 @@ describe('chat:send', () => {
     expect(await forEver.ask('chat:send', say('m', 'hello'))).toMatchObject({ ok: false, error: { code: 'chat/muted' } });
   });
 
+  it('[CMD2] answers a repeated message again, also when its sender has been muted since', async () => {
+    using client = await join(gateway, 'p8');
+    const first = await client.ask('chat:send', say('before', 'hello'));
+    expect(first).toMatchObject({ ok: true });
+    const session = gateway.gateway.realms[0]!.sessions.of('p8' as never)[0]!;
+    session.player = { ...session.player, mute: { reason: 'since', untilMs: null } };
+    const before = (await waiting()).length;
+    expect(await client.ask('chat:send', say('before', 'hello'))).toEqual(first);
+    for (const other of [say('after', 'hello'), say('before', 'something else')]) {
+      expect(await client.ask('chat:send', other)).toMatchObject({ ok: false, error: { code: 'chat/muted' } });
+    }
+    expect(await waiting()).toHaveLength(before);
+  });
+
   it('logs no text', async () => {
     using client = await join(gateway, 'p7');
     await client.ask('chat:send', say('private', 'a-very-private-text'));

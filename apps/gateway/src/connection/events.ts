@@ -3,7 +3,7 @@ import type { ClientEventName } from '@skirmish/protocol';
 import { onMove } from '../character/on-move.ts';
 import { onStatus } from '../character/on-status.ts';
 import { unmutedMembers } from '../chat/channel-access.ts';
-import { onSend } from '../chat/on-send.ts';
+import { onSend, speakers } from '../chat/on-send.ts';
 import { onTyping } from '../chat/on-typing.ts';
 import { onAct, participants } from '../combat/on-act.ts';
 import { onStart, withOpponentsHere } from '../combat/on-start.ts';
@@ -34,7 +34,7 @@ export type EventTable = { readonly [E in ClientEventName]?: EventRow<E> };
 export const events = {
   'session:ping': { limit: defaultRateOf('session:ping'), order: 'at-once', may: anyone, handle: onPing },
   'session:refresh': { limit: defaultRateOf('session:refresh'), order: 'at-once', may: anyone, handle: onRefresh },
-  'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: unmutedMembers, handle: onSend },
+  'chat:send': { limit: defaultRateOf('chat:send'), order: 'in-turn', may: speakers, handle: onSend },
   'chat:typing': { limit: defaultRateOf('chat:typing'), order: 'at-once', may: unmutedMembers, handle: onTyping },
   'character:move': { limit: defaultRateOf('character:move'), order: 'at-once', may: anyone, handle: onMove },
   'character:status': { limit: defaultRateOf('character:status'), order: 'in-turn', may: decidedWithTheEffect, handle: onStatus },
