@@ -1,3 +1,4 @@
+import { keysOf } from '@skirmish/redis';
 import { eventually, uniqueRealm } from '@skirmish/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, startWorld, type TestGateway, type TestWorld, tokenFor } from './_gateway.ts';
@@ -68,6 +69,17 @@ describe('a session whose requests reach another gateway', () => {
       const sid = await openSession(from.url);
       expect((await ask(engineUrl(to.url, sid), { method: 'POST', body: '6' })).text).toBe('ok');
     }
+  });
+
+  it.each(['127.0.0.1:99999', '127.0.0.1', ''])('is unknown when its owner says that it is at "%s"', async (address) => {
+    const { redis } = owner.gateway.realms[0]!.transport;
+    const { gateways } = keysOf(owner.realm as never);
+    const record = JSON.parse((await redis.hget(gateways, owner.gateway.incarnation)) ?? '{}') as object;
+    await redis.hset(gateways, 'oddlyPlaced1', JSON.stringify({ ...record, address }));
+    await eventually(() => other.gateway.realms[0]!.transport.addressOf('oddlyPlaced1') === address);
+    const { status, text } = await ask(engineUrl(other.url, `oddlyPlaced1.${'x'.repeat(24)}`));
+    expect([status, text]).toEqual([400, '{"code":1,"message":"Session ID unknown"}']);
+    await redis.hdel(gateways, 'oddlyPlaced1');
   });
 
   it('is unknown once its owner has left', async () => {

@@ -215,7 +215,11 @@ const connectionsOf = promisify((server: HttpServer, done: (error: Error | null,
 /** The same test that the engine makes. */
 const isForEngine = ({ url }: IncomingMessage): boolean => (url ?? '').startsWith(enginePath);
 
+/** Beyond it Node throws where it connects. */
+const portMax = 65_535;
+
+/** Where a gateway says that it is; null for what is no address. */
 function ownerAt(address: string): Owner | null {
   const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(address) ?? [];
-  return host === '' ? null : { host, port: Number(port) };
+  return host === '' || Number(port) > portMax ? null : { host, port: Number(port) };
 }
