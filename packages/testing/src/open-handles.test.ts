@@ -30,3 +30,16 @@ it('the open connections are listed with where they lead', async () => {
   server.close();
   await eventually(() => openConnections().length === 0, { what: 'no open connection' });
 });
+
+it('a connection that Node cannot reset any more, because its end is on the way, is nobody\'s to close', async () => {
+  const server = createServer((socket) => { socket.on('error', () => undefined).resume(); }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(client, 'connect');
+  client.end();
+  client.resetAndDestroy();
+  expect(await once(client, 'error')).toMatchObject([{ code: 'EINVAL' }]);
+  server.close();
+  await eventually(() => openHandles().length === 0, { what: 'no open handle' });
+  expect(openConnections()).toEqual([]);
+});
